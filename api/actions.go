@@ -1,0 +1,176 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+type testInput struct {
+	Type string          `json:"type" doc:"The event type to try; postroom.test if left out." example:"email.opened"`
+	Data json.RawMessage `json:"data" doc:"The event's data, an object; the type's sample if left out."`
+}
+
+// testResult is the attempt that a test made.
+type testResult struct {
+	DeliveryID postroom.DeliveryID `json:"delivery_id" doc:"The delivery that was made for the test."`
+	postroom.AttemptResource
+}
+
+type pauseInput struct {
+	Reason string `json:"reason" doc:"Why, for people; shown as status_reason." example:"Maintenance until noon"`
+}
+
+type resumeInput struct {
+	Held string `json:"held" doc:"What becomes of the deliveries that were held: release sends them, discard cancels them." enum:"release,discard" default:"release"`
+}
+
+type resumed struct {
+	postroom.Webhook
+	Held int64 `json:"held" doc:"How many deliveries had been held."`
+}
+
+type replayInput struct {
+	After  *postroom.Timestamp     `json:"after" doc:"Only deliveries made at this time or later."`
+	Before *postroom.Timestamp     `json:"before" doc:"Only deliveries made before this time."`
+	Status postroom.DeliveryStatus `json:"status" doc:"Only deliveries in this state." example:"failed"`
+	Type   string                  `json:"type" doc:"Only deliveries of this event type." example:"email.opened"`
+}
+
+type replayed struct {
+	Replayed int64 `json:"replayed" doc:"How many deliveries are made again."`
+}
+
+func (a *api) routeWebhookActions(rt *router) {
+	const path = "/v1/webhooks/{id}"
+	register(rt, operation{
+		ID: "test-webhook", Method: http.MethodPost, Path: path + "/test", Tag: "Webhooks", Role: postroom.RoleAdmin,
+		Summary: "Test a webhook",
+		Description: "Sends one event to the webhook now, whatever it is subscribed to and also when it is paused, waits for the answer, and returns " +
+			"the attempt. It is tried once. The call succeeds whether or not the receiver took the event: `error` tells.",
+		Body: reflect.TypeFor[testInput](), Example: `{"type":"email.opened"}`, Answer: exampleTest,
+		Codes: []postroom.Code{postroom.CodeUnknownEventType},
+	}, a.testWebhook)
+	register(rt, operation{
+		ID: "pause-webhook", Method: http.MethodPost, Path: path + "/pause", Tag: "Webhooks", Role: postroom.RoleAdmin,
+		Summary:     "Pause a webhook",
+		Description: "Nothing is sent any more. What the webhook would receive is held, and is released or discarded on resume.",
+		Body:        reflect.TypeFor[pauseInput](), Example: `{"reason":"Maintenance until noon"}`,
+	}, a.pauseWebhook)
+	register(rt, operation{
+		ID: "resume-webhook", Method: http.MethodPost, Path: path + "/resume", Tag: "Webhooks", Role: postroom.RoleAdmin,
+		Summary:     "Resume a webhook",
+		Description: "Makes a paused or disabled webhook active again.",
+		Body:        reflect.TypeFor[resumeInput](), Example: `{"held":"release"}`,
+	}, a.resumeWebhook)
+	register(rt, operation{
+		ID: "replay-webhook", Method: http.MethodPost, Path: path + "/replay", Tag: "Webhooks", Role: postroom.RoleAdmin,
+		Summary: "Replay a webhook's deliveries",
+		Description: "Delivers again what was delivered, or was not, in a span of time. Each event has its old id, so that the receiver can tell it " +
+			"from a new one.",
+		Status: http.StatusAccepted, Body: reflect.TypeFor[replayInput](),
+		Example: `{"after":"2026-01-31T09:00:00.000Z","before":"2026-01-31T10:00:00.000Z","status":"failed"}`, Answer: `{"replayed":128}`,
+	}, a.replayWebhook)
+	register(rt, operation{
+		ID: "list-webhook-deliveries", Method: http.MethodGet, Path: path + "/deliveries", Tag: "Webhooks", Role: postroom.RoleViewer,
+		Summary:     "List a webhook's deliveries",
+		Description: "The deliveries to one webhook, newest first.",
+	}, a.listWebhookDeliveries)
+}
+
+func (a *api) testWebhook(ctx context.Context, c *call, in *WebhookRef) (*answer[testResult], error) {
+	var body testInput
+	if err := decode(c.body, &body); err != nil {
+		return nil, err
+	}
+	d, attempt, err := a.App.TestWebhook(ctx, c.who, in.ID, body.Type, body.Data)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[testResult]{testResult{DeliveryID: d.ID, AttemptResource: showAttempt(attempt)}}, nil
+}
+
+func (a *api) pauseWebhook(ctx context.Context, c *call, in *WebhookRef) (*taggedWebhook[postroom.Webhook], error) {
+	var body pauseInput
+	if err := decode(c.body, &body); err != nil {
+		return nil, err
+	}
+	w, err := a.App.PauseWebhook(ctx, c.who, in.ID, body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	return newTagged(w, showWebhook(w)), nil
+}
+
+func (a *api) resumeWebhook(ctx context.Context, c *call, in *WebhookRef) (*taggedWebhook[resumed], error) {
+	var body resumeInput
+	if err := decode(c.body, &body); err != nil {
+		return nil, err
+	}
+	switch body.Held {
+	case "":
+		body.Held = "release"
+	case "release", "discard":
+	default:
+		return nil, postroom.Invalid(postroom.CodeInvalid, "/held", "is release or discard")
+	}
+	w, held, err := a.App.ResumeWebhook(ctx, c.who, in.ID, body.Held)
+	if err != nil {
+		return nil, err
+	}
+	return newTagged(w, resumed{Webhook: showWebhook(w), Held: held}), nil
+}
+
+func (a *api) replayWebhook(ctx context.Context, c *call, in *WebhookRef) (*answer[replayed], error) {
+	var body replayInput
+	if err := decode(c.body, &body); err != nil {
+		return nil, err
+	}
+	if body.Status != "" {
+		if err := checkDeliveryStatus(body.Status); err != nil {
+			return nil, postroom.Invalid(postroom.CodeInvalid, "/status", "%s", err)
+		}
+	}
+	n, err := a.App.ReplayWebhook(ctx, c.who, in.ID, postroom.DeliveryFilter{
+		After: moment(body.After), Before: moment(body.Before), Status: body.Status, Type: body.Type,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &answer[replayed]{replayed{n}}, nil
+}
+
+// moment is the time, or the zero time if there is none.
+func moment(t *postroom.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}
+
+type webhookDeliveriesInput struct {
+	WebhookRef
+	PageParams
+	DeliveryParams
+}
+
+func (a *api) listWebhookDeliveries(ctx context.Context, c *call, in *webhookDeliveriesInput) (*page[postroom.DeliveryResource], error) {
+	w, err := a.App.Webhook(ctx, c.who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	f, err := a.deliveryFilter(ctx, c, in.DeliveryParams)
+	if err != nil {
+		return nil, err
+	}
+	f.Webhook = w.ID
+	found, err := a.App.Deliveries(ctx, c.who, f, in.query())
+	if err != nil {
+		return nil, err
+	}
+	return newPage(c.url, found, showDelivery), nil
+}

@@ -1,0 +1,185 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/postroom/postroom"
+)
+
+// refineSchemas makes the schemas that huma made of Go types say what is true of the JSON: which strings are ids, times or one
+// of a few words, what may be null, what a body must have, and what each field means.
+func refineSchemas(schemas huma.Registry) {
+	required := requiredFields()
+	docs := fieldDocs()
+	for name, schema := range schemas.Map() {
+		goType := schemas.TypeFromRef(schemaRef + name)
+		if fields, isInput := required[name]; isInput {
+			schema.Required = fields
+		} else {
+			schema.AdditionalProperties = nil // fields may be added to answers
+		}
+		for _, f := range reflect.VisibleFields(goType) {
+			if prop := schema.Properties[jsonName(f)]; prop != nil {
+				place := typeName(goType, f) + "." + jsonName(f)
+				schema.Properties[jsonName(f)] = refine(prop, f, docs[place])
+				if slices.Contains(objectFields(), place) {
+					prop.Type = "object"
+				}
+			}
+		}
+	}
+	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput"} {
+		addPatch(schemas.Map(), name)
+	}
+}
+
+// objectFields are fields that hold any JSON by their Go type, and are objects in truth.
+func objectFields() []string {
+	return []string{"Event.data", "EventType.schema", "EventType.sample", "EventTypeInput.schema", "EventTypeInput.sample", "TestInput.data"}
+}
+
+// patchName is the name of the schema of merge patches of what name, or a reference, names.
+func patchName(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, "Input"), "Settings") + "Patch"
+}
+
+// addPatch adds the schema of merge patches: the same fields, none of which is required, and all of which may be null.
+func addPatch(schemas map[string]*huma.Schema, name string) {
+	of := *schemas[name]
+	of.Required, of.Properties = nil, map[string]*huma.Schema{}
+	for field, prop := range schemas[name].Properties {
+		of.Properties[field] = patchOf(schemas, prop)
+	}
+	schemas[patchName(name)] = &of
+}
+
+func patchOf(schemas map[string]*huma.Schema, s *huma.Schema) *huma.Schema {
+	p := *s
+	ref := s.Ref
+	if len(s.OneOf) > 0 { // of a reference and null
+		ref = s.OneOf[0].Ref
+	}
+	if ref != "" {
+		addPatch(schemas, strings.TrimPrefix(ref, schemaRef))
+		p.Ref, p.OneOf = "", []*huma.Schema{{Ref: patchName(ref)}, {Type: "null"}}
+		return &p
+	}
+	if of, isMap := s.AdditionalProperties.(*huma.Schema); isMap {
+		value := *of
+		value.Nullable = true
+		p.AdditionalProperties = &value
+	}
+	p.Nullable = p.Type != ""
+	if p.Enum != nil {
+		p.Enum = append(slices.Clone(p.Enum), nil)
+	}
+	return &p
+}
+
+// typeName is the name of the struct that a field, perhaps one of an embedded struct, is declared in; Page for all pages.
+func typeName(t reflect.Type, f reflect.StructField) string {
+	for _, i := range f.Index[:len(f.Index)-1] {
+		t = t.Field(i).Type
+	}
+	if generic, _, is := strings.Cut(t.Name(), "["); is {
+		return generic
+	}
+	return schemaName(t, "")
+}
+
+// refine corrects the schema of one field.
+func refine(prop *huma.Schema, f reflect.StructField, doc string) *huma.Schema {
+	nullable := f.Type.Kind() == reflect.Pointer && !strings.Contains(f.Tag.Get("json"), ",omitempty")
+	refineLeaf(prop, f.Type)
+	if prop.Items != nil {
+		refineLeaf(prop.Items, f.Type.Elem())
+		prop.Nullable = false // the API has no null for a list
+	}
+	if prop.Ref != "" && nullable {
+		prop = &huma.Schema{OneOf: []*huma.Schema{{Ref: prop.Ref}, {Type: "null"}}, Description: prop.Description}
+	} else {
+		prop.Nullable = nullable && prop.Type != ""
+	}
+	if doc != "" {
+		prop.Description = doc
+	}
+	return prop
+}
+
+// refineLeaf corrects the schema of a value by its Go type.
+func refineLeaf(s *huma.Schema, t reflect.Type) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t {
+	case reflect.TypeFor[postroom.WorkspaceID]():
+		idSchema(s, "wsp_")
+	case reflect.TypeFor[postroom.KeyID]():
+		idSchema(s, "key_")
+	case reflect.TypeFor[postroom.WebhookID]():
+		idSchema(s, "whk_")
+	case reflect.TypeFor[postroom.SecretID]():
+		idSchema(s, "sec_")
+	case reflect.TypeFor[postroom.DeliveryID]():
+		idSchema(s, "dlv_")
+	case reflect.TypeFor[postroom.Timestamp]():
+		s.Format = "date-time"
+	case reflect.TypeFor[postroom.Duration]():
+		s.Pattern, s.Examples = `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`, []any{"5s", "30m", "2h"}
+	case reflect.TypeFor[postroom.Role]():
+		s.Enum = anys([]postroom.Role{postroom.RoleViewer, postroom.RolePublisher, postroom.RoleAdmin})
+	case reflect.TypeFor[postroom.DeliveryStatus]():
+		s.Enum = anys(postroom.DeliveryStatuses())
+	case reflect.TypeFor[postroom.WebhookStatus]():
+		if s.Enum == nil {
+			s.Enum = anys([]postroom.WebhookStatus{postroom.WebhookActive, postroom.WebhookPaused, postroom.WebhookDisabled})
+		}
+	case reflect.TypeFor[postroom.Ordering]():
+		s.Enum = anys([]postroom.Ordering{postroom.OrderingNone, postroom.OrderingWebhook, postroom.OrderingKey})
+	case reflect.TypeFor[postroom.AuthType]():
+		s.Enum = anys([]postroom.AuthType{postroom.AuthNone, postroom.AuthAPIKey, postroom.AuthBearer, postroom.AuthBasic, postroom.AuthHeader, postroom.AuthQuery})
+	case reflect.TypeFor[postroom.SecretKind]():
+		s.Enum = anys([]postroom.SecretKind{postroom.SecretHMAC, postroom.SecretEd25519})
+	case reflect.TypeFor[postroom.Code]():
+		for _, kind := range problemKinds() {
+			s.Enum = append(s.Enum, kind.code)
+		}
+	case reflect.TypeFor[json.RawMessage]():
+		s.Description = "Any JSON."
+	}
+}
+
+func idSchema(s *huma.Schema, prefix string) {
+	s.Pattern = fmt.Sprintf("^%s[0-7][0-9a-hjkmnp-tv-z]{25}$", prefix)
+	s.Examples = []any{prefix + "01jd3v8x2mf4k8c0q9r7t5y1za"}
+}
+
+// requiredFields are the schemas of bodies, which have no other fields than those that they list, each with the fields that must
+// be there.
+func requiredFields() map[string][]string {
+	return map[string][]string{
+		"Auth":             {"type"},
+		"CloudEvent":       {"id", "source", "specversion", "type"},
+		"DisableAfter":     nil,
+		"EventInput":       {"type", "data"},
+		"EventTypeInput":   {"name"},
+		"KeyInput":         {"name", "role"},
+		"PauseInput":       nil,
+		"RateLimit":        {"limit", "period"},
+		"ReplayEventInput": nil,
+		"ReplayInput":      nil,
+		"ResumeInput":      nil,
+		"Retry":            nil,
+		"RotateInput":      nil,
+		"TestInput":        nil,
+		"WebhookInput":     {"url", "events"},
+		"WebhookSettings":  nil,
+		"WorkspaceInput":   {"name"},
+	}
+}

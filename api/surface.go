@@ -1,0 +1,62 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
+)
+
+// App is what the HTTP API needs of the application: [app.App] is one.
+type App interface {
+	Authenticate(ctx context.Context, key string) (app.Caller, error)
+	Ready(ctx context.Context) error
+
+	Publish(ctx context.Context, who app.Caller, events []app.NewEvent, dedupe string) ([]app.PublishResult, error)
+	Events(ctx context.Context, who app.Caller, f postroom.EventFilter, q postroom.PageQuery) (postroom.Page[postroom.Event], error)
+	Event(ctx context.Context, who app.Caller, id string) (postroom.Event, []postroom.Delivery, error)
+	ReplayEvent(ctx context.Context, who app.Caller, id string, webhooks []string) ([]postroom.Delivery, error)
+	WatchEvents(ctx context.Context, who app.Caller, types []string) (<-chan postroom.Event, error)
+
+	EventTypes(ctx context.Context, who app.Caller) ([]postroom.EventType, error)
+	EventType(ctx context.Context, who app.Caller, name string) (postroom.EventType, error)
+	CreateEventType(ctx context.Context, who app.Caller, in app.EventTypeInput) (postroom.EventType, error)
+	UpdateEventType(ctx context.Context, who app.Caller, name string, change func(*app.EventTypeInput) error) (postroom.EventType, error)
+	DeleteEventType(ctx context.Context, who app.Caller, name string) error
+	EventTypeSample(ctx context.Context, who app.Caller, name string) (json.RawMessage, error)
+
+	CreateWebhook(ctx context.Context, who app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus) (postroom.Webhook, string, error)
+	Webhooks(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error)
+	Webhook(ctx context.Context, who app.Caller, ref string) (postroom.Webhook, error)
+	UpdateWebhook(ctx context.Context, who app.Caller, ref string, ifMatch int64, change func(*postroom.WebhookSettings) error) (postroom.Webhook, error)
+	DeleteWebhook(ctx context.Context, who app.Caller, ref string, ifMatch int64) error
+	PauseWebhook(ctx context.Context, who app.Caller, ref, reason string) (postroom.Webhook, error)
+	ResumeWebhook(ctx context.Context, who app.Caller, ref, held string) (postroom.Webhook, int64, error)
+	TestWebhook(ctx context.Context, who app.Caller, ref, eventType string, data json.RawMessage) (postroom.Delivery, postroom.Attempt, error)
+	ReplayWebhook(ctx context.Context, who app.Caller, ref string, f postroom.DeliveryFilter) (int64, error)
+	WebhookSecrets(ctx context.Context, who app.Caller, ref string) ([]postroom.Secret, error)
+	RotateSecret(ctx context.Context, who app.Caller, ref string, kind postroom.SecretKind, given string, overlap time.Duration) (postroom.Secret, string, error)
+	WebhookStats(ctx context.Context, who app.Caller, ref string, after, before time.Time, step string) (postroom.Stats, error)
+	WorkspaceStats(ctx context.Context, who app.Caller, after, before time.Time, step string) (postroom.Stats, error)
+
+	Deliveries(ctx context.Context, who app.Caller, f postroom.DeliveryFilter, q postroom.PageQuery) (postroom.Page[postroom.Delivery], error)
+	Delivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, []postroom.Attempt, error)
+	RetryDelivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, error)
+	EachDelivery(ctx context.Context, who app.Caller, f postroom.DeliveryFilter, visit func(postroom.Delivery) error) error
+
+	CreateKey(ctx context.Context, who app.Caller, name string, role postroom.Role, expires *time.Time) (postroom.Key, string, error)
+	Keys(ctx context.Context, who app.Caller) ([]postroom.Key, error)
+	Key(ctx context.Context, who app.Caller, id string) (postroom.Key, error)
+	DeleteKey(ctx context.Context, who app.Caller, id string) error
+	CreateWorkspace(ctx context.Context, who app.Caller, name string) (postroom.Workspace, postroom.Key, string, error)
+	Workspaces(ctx context.Context, who app.Caller) ([]postroom.Workspace, error)
+	Workspace(ctx context.Context, who app.Caller, id string) (postroom.Workspace, error)
+	UpdateWorkspace(ctx context.Context, who app.Caller, id, name string) (postroom.Workspace, error)
+	DeleteWorkspace(ctx context.Context, who app.Caller, id string) error
+
+	BeginIdempotent(ctx context.Context, who app.Caller, key string, requestHash [32]byte) (replay *app.StoredAnswer, err error)
+	CompleteIdempotent(ctx context.Context, who app.Caller, key string, answer app.StoredAnswer) error
+	AbandonIdempotent(ctx context.Context, who app.Caller, key string) error
+}

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+
+	"github.com/postroom/postroom"
+)
+
+// webhookInput is the body of a call that makes a webhook.
+type webhookInput struct {
+	postroom.WebhookSettings
+	Status postroom.WebhookStatus `json:"status" doc:"active, or paused to hold deliveries from the start." enum:"active,paused" default:"active"`
+}
+
+// webhookCreated is a new webhook, with its secret.
+type webhookCreated struct {
+	postroom.Webhook
+	Secret string `json:"secret" doc:"The first signing secret (whsec_… or whsk_…). It is shown this once."`
+}
+
+// newWebhook is the answer that has a new webhook.
+type newWebhook struct {
+	Location string `header:"Location" doc:"The path of the webhook."`
+	ETag     string `header:"ETag" doc:"The version of the webhook, for If-Match and If-None-Match."`
+	Body     webhookCreated
+}
+
+// taggedWebhook is an answer that is a webhook.
+type taggedWebhook[T any] struct {
+	ETag string `header:"ETag" doc:"The version of the webhook, for If-Match and If-None-Match."`
+	Body T
+}
+
+func newTagged[T any](w postroom.Webhook, body T) *taggedWebhook[T] {
+	return &taggedWebhook[T]{ETag: etag(w.Version), Body: body}
+}
+
+// WebhookRef is the parameter of paths that name a webhook. It is exported for huma.
+type WebhookRef struct {
+	ID string `path:"id" doc:"The webhook's id (whk_…), or its uid."`
+}
+
+// Matching are the conditions of a change. It is exported for huma.
+type Matching struct {
+	IfMatch string `header:"If-Match" doc:"The ETag of the version that is to be changed; if it is not the present one, nothing is changed."`
+}
+
+func (a *api) routeWebhooks(rt *router) {
+	const path = "/v1/webhooks"
+	register(rt, operation{
+		ID: "list-webhooks", Method: http.MethodGet, Path: path, Tag: "Webhooks", Role: postroom.RoleViewer,
+		Summary:     "List webhooks",
+		Description: "All webhooks of the workspace, newest first.",
+	}, a.listWebhooks)
+	register(rt, operation{
+		ID: "create-webhook", Method: http.MethodPost, Path: path, Tag: "Webhooks", Role: postroom.RoleAdmin,
+		Summary: "Create a webhook",
+		Description: "Subscribes a URL to events. What is left out has its default, many of which come from the dialect. The answer holds the " +
+			"webhook's signing `secret`, which is shown this once.",
+		Status: http.StatusCreated, Body: reflect.TypeFor[webhookInput](), Need: true, Example: exampleWebhookInput, Answer: exampleWebhookCreated,
+		Codes: []postroom.Code{postroom.CodeConflict, postroom.CodeURLInvalid, postroom.CodeAddressNotAllowed, postroom.CodeUnknownEventType},
+	}, a.createWebhook)
+	register(rt, operation{
+		ID: "get-webhook", Method: http.MethodGet, Path: path + "/{id}", Tag: "Webhooks", Role: postroom.RoleViewer,
+		Summary:     "Get a webhook",
+		Description: "Values in `auth` are secret and read as `•••`. Answers 304 when `If-None-Match` has the present ETag.",
+		Answer:      exampleWebhook,
+		Conditional: true,
+		Codes:       []postroom.Code{postroom.CodePreconditionFailed},
+	}, a.getWebhook)
+	register(rt, operation{
+		ID: "update-webhook", Method: http.MethodPatch, Path: path + "/{id}", Tag: "Webhooks", Role: postroom.RoleAdmin,
+		Summary: "Change a webhook",
+		Description: "A JSON merge patch (RFC 7396): fields that are left out stay as they are, objects are merged at every depth, lists are " +
+			"replaced, and `null` sets a field back to its default. A new `auth.type` replaces `auth` as a whole; a value of `•••` stays as it was. " +
+			"The status is changed with pause and resume.",
+		Body: reflect.TypeFor[postroom.WebhookSettings](), Need: true, Patch: true, Example: `{"name":"CRM sync, EU","retry":{"jitter":0.2},"headers":{"x-tenant":null}}`,
+		Answer: exampleWebhook,
+		Codes: []postroom.Code{postroom.CodeConflict, postroom.CodePreconditionFailed, postroom.CodeURLInvalid, postroom.CodeAddressNotAllowed,
+			postroom.CodeUnknownEventType},
+	}, a.updateWebhook)
+	register(rt, operation{
+		ID: "delete-webhook", Method: http.MethodDelete, Path: path + "/{id}", Tag: "Webhooks", Role: postroom.RoleAdmin,
+		Summary:     "Delete a webhook",
+		Description: "Deliveries that wait for it are cancelled. What was delivered stays in the log until it is as old as the retention.",
+		Status:      http.StatusNoContent,
+		Codes:       []postroom.Code{postroom.CodePreconditionFailed},
+	}, a.deleteWebhook)
+	a.routeWebhookActions(rt)
+	a.routeSecrets(rt)
+}
+
+func (a *api) listWebhooks(ctx context.Context, c *call, in *PageParams) (*page[postroom.Webhook], error) {
+	found, err := a.App.Webhooks(ctx, c.who, in.query())
+	if err != nil {
+		return nil, err
+	}
+	return newPage(c.url, found, showWebhook), nil
+}
+
+func (a *api) createWebhook(ctx context.Context, c *call, _ *struct{}) (*newWebhook, error) {
+	var in webhookInput
+	if err := decode(c.body, &in); err != nil {
+		return nil, err
+	}
+	switch in.Status {
+	case "":
+		in.Status = postroom.WebhookActive
+	case postroom.WebhookActive, postroom.WebhookPaused:
+	default:
+		return nil, postroom.Invalid(postroom.CodeInvalid, "/status", "is active or paused")
+	}
+	w, secret, err := a.App.CreateWebhook(ctx, c.who, in.WebhookSettings, in.Status)
+	if err != nil {
+		return nil, err
+	}
+	return &newWebhook{
+		Location: "/v1/webhooks/" + w.ID.String(), ETag: etag(w.Version),
+		Body: webhookCreated{Webhook: showWebhook(w), Secret: secret},
+	}, nil
+}
+
+type getWebhookInput struct {
+	WebhookRef
+	IfMatch     string `header:"If-Match" doc:"Answers 412 unless this is the present ETag."`
+	IfNoneMatch string `header:"If-None-Match" doc:"Answers 304, without a body, if this is the present ETag."`
+}
+
+type getWebhookAnswer struct {
+	Status int
+	ETag   string `header:"ETag" doc:"The version of the webhook, for If-Match and If-None-Match."`
+	Body   postroom.Webhook
+}
+
+func (a *api) getWebhook(ctx context.Context, c *call, in *getWebhookInput) (*getWebhookAnswer, error) {
+	match, err := parseTags("If-Match", in.IfMatch, false)
+	if err != nil {
+		return nil, err
+	}
+	none, err := parseTags("If-None-Match", in.IfNoneMatch, true)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.App.Webhook(ctx, c.who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if match.given && !match.has(w.Version) {
+		return nil, errChanged()
+	}
+	out := &getWebhookAnswer{Status: http.StatusOK, ETag: etag(w.Version), Body: showWebhook(w)}
+	if none.has(w.Version) {
+		out.Status = http.StatusNotModified
+	}
+	return out, nil
+}
+
+type changeWebhookInput struct {
+	WebhookRef
+	Matching
+}
+
+// ifMatch is the version that a change of the webhook is bound to; 0 for none.
+func (a *api) ifMatch(ctx context.Context, c *call, in *changeWebhookInput) (int64, error) {
+	match, err := parseTags("If-Match", in.IfMatch, false)
+	if err != nil {
+		return 0, err
+	}
+	return match.version(func() (int64, error) {
+		w, err := a.App.Webhook(ctx, c.who, in.ID)
+		return w.Version, err
+	})
+}
+
+func (a *api) updateWebhook(ctx context.Context, c *call, in *changeWebhookInput) (*taggedWebhook[postroom.Webhook], error) {
+	version, err := a.ifMatch(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.App.UpdateWebhook(ctx, c.who, in.ID, version, func(s *postroom.WebhookSettings) error {
+		return patchWebhook(s, c.body)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newTagged(w, showWebhook(w)), nil
+}
+
+// patchWebhook merges a patch into settings. The values of one type of auth mean nothing to another, so a patch that changes the
+// type begins with an empty auth.
+func patchWebhook(s *postroom.WebhookSettings, body []byte) error {
+	var wanted struct {
+		Auth struct{ Type postroom.AuthType }
+	}
+	// Faults are found by patch.
+	if json.Unmarshal(body, &wanted) == nil && s.Auth != nil && wanted.Auth.Type != "" && wanted.Auth.Type != s.Auth.Type {
+		s.Auth = nil
+	}
+	return patch(s, body)
+}
+
+func (a *api) deleteWebhook(ctx context.Context, c *call, in *changeWebhookInput) (*done, error) {
+	version, err := a.ifMatch(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	return &done{}, a.App.DeleteWebhook(ctx, c.who, in.ID, version)
+}

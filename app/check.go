@@ -1,0 +1,249 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/outbound"
+)
+
+// Bounds of a webhook's settings.
+const (
+	maxPatterns    = 100
+	maxHeaders     = 50
+	maxHeaderValue = 4096
+	maxRetries     = 30
+	minRetryWait   = 100 * time.Millisecond
+	maxRetryWait   = 7 * 24 * time.Hour
+	minTimeout     = 100 * time.Millisecond
+	maxTimeout     = time.Minute
+	maxParallel    = 256
+)
+
+var (
+	webhookUID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}$`)
+	tokenName  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$") // RFC 9110, 5.6.2
+)
+
+// checkWebhook refuses settings that cannot work. before are those that it had, or nil for a new one.
+func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.WebhookSettings) error {
+	var p postroom.Problems
+	checkName(&p, "/name", s.Name)
+	checkLongText(&p, "/description", s.Description)
+	if s.UID != nil && (!webhookUID.MatchString(*s.UID) || strings.HasPrefix(*s.UID, "whk_")) {
+		p.Add("/uid", "a uid is 1 to 64 letters, digits and . _ : @ -, begins with a letter or digit, and not with whk_")
+	}
+	if before == nil || before.URL != s.URL {
+		a.checkURL(&p, s.URL)
+	}
+	if err := a.checkPatterns(ctx, who, &p, s.Events); err != nil {
+		return err
+	}
+	checkDelivery(&p, s)
+	checkHeaders(&p, "/headers", s.Headers)
+	checkAuth(&p, s.Auth)
+	checkLater(&p, s)
+	return p.Err()
+}
+
+func (a *App) checkURL(p *postroom.Problems, raw string) {
+	if raw == "" {
+		p.Add("/url", "this is required")
+		return
+	}
+	err := a.CheckURL(raw)
+	if err == nil {
+		return
+	}
+	code := postroom.CodeURLInvalid
+	var known *postroom.Error
+	if errors.As(err, &known) {
+		code = known.Code
+	}
+	p.AddCode(code, "/url", "%s", err.Error())
+}
+
+func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problems, patterns []string) error {
+	if len(patterns) == 0 || len(patterns) > maxPatterns {
+		p.Add("/events", "a webhook subscribes to 1 to %d event types", maxPatterns)
+	}
+	for i, pattern := range patterns {
+		pointer := "/events/" + strconv.Itoa(i)
+		if err := checkPattern(pattern); err != nil {
+			p.Add(pointer, "%s", err.Error())
+			continue
+		}
+		if strings.HasSuffix(pattern, "*") {
+			continue
+		}
+		err := a.checkEventType(ctx, who.Workspace, pattern, a.Now())
+		if postroom.CodeOf(err) == postroom.CodeUnknownEventType {
+			p.AddCode(postroom.CodeUnknownEventType, pointer, "%s", a.unknownType(pattern))
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkDelivery checks how calls are made and repeated.
+func checkDelivery(p *postroom.Problems, s *postroom.WebhookSettings) {
+	switch s.Method {
+	case "POST", "PUT", "PATCH":
+	default:
+		p.Add("/method", "this is POST, PUT or PATCH")
+	}
+	if d := time.Duration(s.Timeout); d < minTimeout || d > maxTimeout {
+		p.Add("/timeout", "this is %s to %s", postroom.Duration(minTimeout), postroom.Duration(maxTimeout))
+	}
+	if len(s.Retry.Schedule) > maxRetries {
+		p.Add("/retry/schedule", "there are at most %d retries", maxRetries)
+	}
+	for i, d := range s.Retry.Schedule {
+		if time.Duration(d) < minRetryWait || time.Duration(d) > maxRetryWait {
+			p.Add("/retry/schedule/"+strconv.Itoa(i), "a wait is %s to %s", postroom.Duration(minRetryWait), postroom.Duration(maxRetryWait))
+		}
+	}
+	if !(s.Retry.Jitter >= 0 && s.Retry.Jitter <= 1) { // not NaN either
+		p.Add("/retry/jitter", "this is 0 to 1")
+	}
+	if s.Concurrency < 1 || s.Concurrency > maxParallel {
+		p.Add("/concurrency", "this is 1 to %d", maxParallel)
+	}
+	if s.Disable.Failures < 0 {
+		p.Add("/disable_after/failures", "this is 0 (never) or more")
+	}
+	if d := time.Duration(s.Disable.For); d != 0 && d < time.Minute {
+		p.Add("/disable_after/for", "this is 0s (never), or 1m or more")
+	}
+}
+
+func checkHeaders(p *postroom.Problems, pointer string, headers map[string]string) {
+	if len(headers) > maxHeaders {
+		p.Add(pointer, "there are at most %d headers", maxHeaders)
+	}
+	seen := map[string]bool{}
+	for name, value := range headers {
+		at := pointer + "/" + escapePointer(name)
+		checkHeader(p, at, name, value)
+		if canonical := headerName(name); seen[canonical] {
+			p.Add(at, "this header is set twice, in different spellings")
+		} else {
+			seen[canonical] = true
+		}
+	}
+}
+
+func checkHeader(p *postroom.Problems, pointer, name, value string) {
+	switch {
+	case !tokenName.MatchString(name):
+		p.Add(pointer, "%s cannot be the name of a header", quote(name))
+	case outbound.ReservedHeader(name):
+		p.Add(pointer, "the header %s is reserved: Postroom or HTTP itself sets it", headerName(name))
+	case len(value) > maxHeaderValue:
+		p.Add(pointer, "a header's value is at most %d bytes long", maxHeaderValue)
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f }):
+		p.Add(pointer, "a header's value is printable ASCII, without line breaks")
+	}
+}
+
+// escapePointer writes a name as a part of a JSON pointer (RFC 6901).
+func escapePointer(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
+
+func checkAuth(p *postroom.Problems, auth *postroom.Auth) {
+	if auth == nil {
+		return
+	}
+	fields := map[string]string{"key": auth.Key, "token": auth.Token, "username": auth.Username, "password": auth.Password, "header": auth.Header}
+	allowed := map[postroom.AuthType][]string{postroom.AuthNone: nil, postroom.AuthAPIKey: {"key", "header"}, postroom.AuthBearer: {"token"},
+		postroom.AuthBasic: {"username", "password"}, postroom.AuthHeader: {"headers"}, postroom.AuthQuery: {"query"}}
+	mine, ok := allowed[auth.Type]
+	if !ok {
+		p.Add("/auth/type", "this is none, api_key, bearer, basic, header or query")
+		return
+	}
+	has := func(name string) bool {
+		for _, m := range mine {
+			if m == name {
+				return true
+			}
+		}
+		return false
+	}
+	for _, name := range []string{"key", "token", "username", "password", "header"} {
+		if fields[name] != "" && !has(name) {
+			p.Add("/auth/"+name, "this does not go with the type %s", auth.Type)
+		}
+	}
+	if len(auth.Headers) > 0 && !has("headers") {
+		p.Add("/auth/headers", "this does not go with the type %s", auth.Type)
+	}
+	if len(auth.Query) > 0 && !has("query") {
+		p.Add("/auth/query", "this does not go with the type %s", auth.Type)
+	}
+	checkCredentials(p, auth)
+}
+
+func checkCredentials(p *postroom.Problems, auth *postroom.Auth) {
+	switch auth.Type {
+	case postroom.AuthAPIKey:
+		name := auth.Header
+		if name == "" {
+			name = outbound.DefaultAPIKeyHeader
+		}
+		checkHeader(p, "/auth/header", name, "")
+		checkCredential(p, "/auth/key", auth.Key)
+	case postroom.AuthBearer:
+		checkCredential(p, "/auth/token", auth.Token)
+	case postroom.AuthBasic:
+		if auth.Username == "" || strings.Contains(auth.Username, ":") {
+			p.Add("/auth/username", "this is required, and holds no colon")
+		}
+		checkCredential(p, "/auth/password", auth.Password)
+	case postroom.AuthHeader:
+		if len(auth.Headers) == 0 {
+			p.Add("/auth/headers", "this is required")
+		}
+		checkHeaders(p, "/auth/headers", auth.Headers)
+	case postroom.AuthQuery:
+		if len(auth.Query) == 0 {
+			p.Add("/auth/query", "this is required")
+		}
+		for name, value := range auth.Query {
+			checkCredential(p, "/auth/query/"+escapePointer(name), value)
+		}
+	}
+}
+
+func checkCredential(p *postroom.Problems, pointer, value string) {
+	if value == "" || value == postroom.Redacted {
+		p.Add(pointer, "this is required")
+	}
+	checkHeader(p, pointer, "X-Credential", value)
+}
+
+// checkLater refuses settings of the contract that this version does not follow yet, instead of ignoring them.
+func checkLater(p *postroom.Problems, s *postroom.WebhookSettings) {
+	if s.Dialect != "standard" {
+		p.Add("/dialect", "this version has the dialect standard")
+	}
+	if s.Payload != nil {
+		p.Add("/payload", "this version sends the dialect's own payload: leave it null")
+	}
+	if s.Filter != "" {
+		p.Add("/filter", "this version has no filters: leave it empty")
+	}
+	if s.RateLimit != nil {
+		p.Add("/rate_limit", "this version has no rate limits: leave it null")
+	}
+	if s.Ordering != postroom.OrderingNone {
+		p.Add("/ordering", "this version has the ordering none")
+	}
+}

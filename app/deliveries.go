@@ -1,0 +1,196 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/outbound"
+)
+
+// standardBody is what the standard dialect sends for an event.
+func standardBody(e *postroom.Event) ([]byte, error) { return outbound.StandardBody(e) }
+
+// Deliveries lists deliveries, newest first.
+func (a *App) Deliveries(ctx context.Context, who Caller, f postroom.DeliveryFilter, q postroom.PageQuery) (postroom.Page[postroom.Delivery], error) {
+	var none postroom.Page[postroom.Delivery]
+	if err := authorise(who, postroom.RoleViewer); err != nil {
+		return none, err
+	}
+	limit, cursor, err := pageOf(q)
+	if err != nil {
+		return none, err
+	}
+	found, err := a.Store.Deliveries(ctx, who.Workspace, f, cursor, limit+1)
+	if err != nil {
+		return none, err
+	}
+	return postroom.NewPage(found, limit, cursor, func(d postroom.Delivery) [16]byte { return d.ID }), nil
+}
+
+// Delivery finds a delivery, with its attempts from old to new.
+func (a *App) Delivery(ctx context.Context, who Caller, id string) (postroom.Delivery, []postroom.Attempt, error) {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
+		return postroom.Delivery{}, nil, err
+	}
+	d, err := a.findDelivery(ctx, who, id)
+	if err != nil {
+		return d, nil, err
+	}
+	attempts, err := a.Store.Attempts(ctx, who.Workspace, d.ID)
+	if err != nil {
+		return d, nil, err
+	}
+	return d, attempts, a.fillBodies(ctx, who, d, attempts)
+}
+
+// fillBodies makes the bodies again that were not kept because the event has all of them.
+func (a *App) fillBodies(ctx context.Context, who Caller, d postroom.Delivery, attempts []postroom.Attempt) error {
+	var body []byte
+	for i := range attempts {
+		if attempts[i].Request.Body != nil {
+			continue
+		}
+		if body == nil {
+			e, err := a.Store.Event(ctx, who.Workspace, d.EventID)
+			if postroom.CodeOf(err) == postroom.CodeNotFound {
+				return nil // older than what is kept
+			}
+			if err != nil {
+				return err
+			}
+			if body, err = standardBody(&e); err != nil {
+				return err
+			}
+		}
+		attempts[i].Request.Body = body
+	}
+	return nil
+}
+
+func (a *App) findDelivery(ctx context.Context, who Caller, ref string) (postroom.Delivery, error) {
+	id, err := postroom.ParseID[postroom.DeliveryKind](ref)
+	if err != nil {
+		return postroom.Delivery{}, postroom.Errorf(postroom.CodeNotFound, "There is no delivery %s in this workspace.", quote(ref))
+	}
+	return a.Store.Delivery(ctx, who.Workspace, id)
+}
+
+// RetryDelivery attempts a delivery now. One that was given up or has succeeded starts over with its schedule.
+func (a *App) RetryDelivery(ctx context.Context, who Caller, ref string) (postroom.Delivery, error) {
+	if err := authorise(who, postroom.RoleAdmin); err != nil {
+		return postroom.Delivery{}, err
+	}
+	d, err := a.findDelivery(ctx, who, ref)
+	if err != nil {
+		return d, err
+	}
+	if _, err := a.Store.Webhook(ctx, who.Workspace, d.WebhookID, a.Now()); err != nil {
+		if postroom.CodeOf(err) == postroom.CodeNotFound {
+			return d, postroom.Errorf(postroom.CodeConflict, "The webhook of this delivery is deleted, so it cannot be attempted again.")
+		}
+		return d, err
+	}
+	state, now := postroom.StateReplay, a.Now()
+	if d.Status == postroom.DeliveryPending || d.Status == postroom.DeliveryHeld {
+		state = postroom.StateRetry
+	}
+	done, err := a.Store.Requeue(ctx, who.Workspace, d.ID, state, now)
+	if err != nil {
+		return d, unavailable(err)
+	}
+	if !done {
+		return d, postroom.Errorf(postroom.CodeConflict, "The delivery is being attempted right now.")
+	}
+	a.Engine.Wake(d.WebhookID, state, now)
+	return a.Store.Delivery(ctx, who.Workspace, d.ID)
+}
+
+// EachDelivery visits all deliveries that the filter lets through, newest first, a page at a time.
+func (a *App) EachDelivery(ctx context.Context, who Caller, f postroom.DeliveryFilter, visit func(postroom.Delivery) error) error {
+	q := postroom.PageQuery{Limit: postroom.MaxPageLimit}
+	for {
+		page, err := a.Deliveries(ctx, who, f, q)
+		if err != nil {
+			return err
+		}
+		for _, d := range page.Data {
+			if err := visit(d); err != nil {
+				return err
+			}
+		}
+		if page.NextCursor == nil {
+			return nil
+		}
+		q.Cursor = *page.NextCursor
+	}
+}
+
+// steps are the lengths of the steps of a series.
+func steps() map[string]time.Duration {
+	return map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
+}
+
+// WebhookStats sums what happened to a webhook's deliveries. step is minute, hour (the default) or day; zero times are the
+// last 24 hours.
+func (a *App) WebhookStats(ctx context.Context, who Caller, ref string, after, before time.Time, step string) (postroom.Stats, error) {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
+		return postroom.Stats{}, err
+	}
+	w, err := a.findWebhook(ctx, who, ref)
+	if err != nil {
+		return postroom.Stats{}, err
+	}
+	length, err := a.span(&after, &before, step)
+	if err != nil {
+		return postroom.Stats{}, err
+	}
+	stats, err := a.Store.WebhookStats(ctx, who.Workspace, w.ID, after, before, length)
+	if err != nil {
+		return stats, err
+	}
+	var since *time.Time
+	stats.Waiting, since, err = a.Store.Waiting(ctx, who.Workspace, w.ID)
+	if since != nil {
+		stats.WaitingSince = &postroom.Timestamp{Time: *since}
+	}
+	return stats, err
+}
+
+// WorkspaceStats sums what happened to all deliveries of the workspace.
+func (a *App) WorkspaceStats(ctx context.Context, who Caller, after, before time.Time, step string) (postroom.Stats, error) {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
+		return postroom.Stats{}, err
+	}
+	length, err := a.span(&after, &before, step)
+	if err != nil {
+		return postroom.Stats{}, err
+	}
+	return a.Store.WorkspaceStats(ctx, who.Workspace, after, before, length)
+}
+
+// maxPoints bounds a series.
+const maxPoints = 2000
+
+func (a *App) span(after, before *time.Time, step string) (time.Duration, error) {
+	if step == "" {
+		step = "hour"
+	}
+	length, ok := steps()[step]
+	if !ok {
+		return 0, postroom.Invalid(postroom.CodeInvalid, "?step", "this is minute, hour or day")
+	}
+	if before.IsZero() {
+		*before = a.Now()
+	}
+	if after.IsZero() {
+		*after = before.Add(-24 * time.Hour)
+	}
+	if !after.Before(*before) {
+		return 0, postroom.Invalid(postroom.CodeInvalid, "?after", "this is earlier than before")
+	}
+	if before.Sub(*after)/length > maxPoints {
+		return 0, postroom.Invalid(postroom.CodeInvalid, "?step", "a series has at most %d steps: choose a longer step or a shorter span", maxPoints)
+	}
+	return length, nil
+}

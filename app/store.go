@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// Store is what the application needs of the database; *store.Store has it.
+type Store interface {
+	Ping(ctx context.Context, now time.Time) error
+	Meta(ctx context.Context, key string) ([]byte, error)
+	SetMeta(ctx context.Context, key string, value []byte) error
+
+	CreateWorkspace(ctx context.Context, w postroom.Workspace, k postroom.Key, digest []byte) error
+	Workspaces(ctx context.Context) ([]postroom.Workspace, error)
+	Workspace(ctx context.Context, id postroom.WorkspaceID) (postroom.Workspace, error)
+	RenameWorkspace(ctx context.Context, id postroom.WorkspaceID, name string, now time.Time) error
+	DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) error
+	CreateKey(ctx context.Context, k postroom.Key, digest []byte) error
+	KeyByDigest(ctx context.Context, digest []byte) (postroom.Key, error)
+	Key(ctx context.Context, workspace postroom.WorkspaceID, id postroom.KeyID) (postroom.Key, error)
+	Keys(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.Key, error)
+	DeleteKey(ctx context.Context, workspace postroom.WorkspaceID, id postroom.KeyID) error
+
+	CreateEventType(ctx context.Context, workspace postroom.WorkspaceID, t postroom.EventType, now time.Time) error
+	UpdateEventType(ctx context.Context, workspace postroom.WorkspaceID, t postroom.EventType, now time.Time) error
+	DeleteEventType(ctx context.Context, workspace postroom.WorkspaceID, name string) error
+	EventTypes(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.EventType, error)
+
+	CreateWebhook(ctx context.Context, w postroom.StoredWebhook, secret postroom.StoredSecret) error
+	Webhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time) (postroom.StoredWebhook, error)
+	WebhookByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string, now time.Time) (postroom.StoredWebhook, error)
+	Webhooks(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int, now time.Time) ([]postroom.StoredWebhook, error)
+	UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, change func(*postroom.StoredWebhook) error) (postroom.StoredWebhook, error)
+	SetWebhookStatus(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, status postroom.WebhookStatus, reason string, now time.Time) error
+	DeleteWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, check func(postroom.StoredWebhook) error) error
+	Secrets(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time) ([]postroom.StoredSecret, error)
+	RotateSecret(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, secret postroom.StoredSecret, until, now time.Time) error
+
+	Publish(ctx context.Context, pubs []*postroom.Publication) error
+	Event(ctx context.Context, workspace postroom.WorkspaceID, id postroom.EventID) (postroom.Event, error)
+	EventByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string) (postroom.Event, error)
+	Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) ([]postroom.Event, error)
+	AddDeliveries(ctx context.Context, e *postroom.Event, deliveries []postroom.NewDelivery) error
+
+	Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) ([]postroom.Delivery, error)
+	Delivery(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) (postroom.Delivery, error)
+	DeliveriesOf(ctx context.Context, workspace postroom.WorkspaceID, event postroom.EventID) ([]postroom.Delivery, error)
+	Attempts(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) ([]postroom.Attempt, error)
+	Requeue(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (bool, error)
+	RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (int64, error)
+	Replayable(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, last postroom.DeliveryID, f postroom.DeliveryFilter, limit int) ([]postroom.Replayable, error)
+	Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, since *time.Time, err error)
+	DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string) (int64, error)
+	WebhookStats(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, after, before time.Time, step time.Duration) (postroom.Stats, error)
+	WorkspaceStats(ctx context.Context, workspace postroom.WorkspaceID, after, before time.Time, step time.Duration) (postroom.Stats, error)
+
+	BeginIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, now, until time.Time) (*postroom.IdempotencyRecord, error)
+	CompleteIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, answer []byte, until time.Time) error
+	AbandonIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string) error
+}

@@ -1,0 +1,117 @@
+package bench
+
+import (
+	"slices"
+)
+
+// Metric says what number a comparison comes down to.
+type Metric string
+
+// The metrics.
+const (
+	Throughput Metric = "throughput" // deliveries per second of the subject, as a part of the base's; more is better
+	P99        Metric = "p99"        // the subject's p99 from publish to arrival, in ms; less is better
+	P99Ratio   Metric = "p99_ratio"  // the subject's p99 as a multiple of the base's; less is better
+)
+
+// Pair is a base and a subject that were measured in turn.
+type Pair struct {
+	Base    Measurement `json:"base"`
+	Subject Measurement `json:"subject"`
+}
+
+// Comparison is what a scenario has shown on a database: pairs of measurements, and the number they come down to.
+type Comparison struct {
+	Scenario string  `json:"scenario"`
+	Database string  `json:"database"`
+	What     string  `json:"what"`
+	Base     string  `json:"base"`    // what Postroom is compared with, in words
+	Subject  string  `json:"subject"` // what of Postroom is compared with it
+	Metric   Metric  `json:"metric"`
+	Goal     *Goal   `json:"goal"` // null where none is set
+	Pairs    []Pair  `json:"pairs"`
+	Median   float64 `json:"median"` // of the metric over the pairs
+	Lowest   float64 `json:"lowest"`
+	Highest  float64 `json:"highest"`
+}
+
+// Goal is what a metric must reach, and what it aims at.
+type Goal struct {
+	Must     float64 `json:"must"`
+	Aim      float64 `json:"aim"`
+	MustText string  `json:"must_text"`
+	AimText  string  `json:"aim_text"`
+}
+
+// summarise works out the metric of the pairs.
+func (c *Comparison) summarise() {
+	values := make([]float64, 0, len(c.Pairs))
+	for _, p := range c.Pairs {
+		values = append(values, c.value(p))
+	}
+	if len(values) == 0 {
+		return
+	}
+	c.Median, c.Lowest, c.Highest = median(values), slices.Min(values), slices.Max(values)
+}
+
+func (c *Comparison) value(p Pair) float64 {
+	switch c.Metric {
+	case P99:
+		return p.Subject.Latency.P99
+	case P99Ratio:
+		return quotient(p.Subject.Latency.P99, p.Base.Latency.P99)
+	default:
+		return quotient(p.Subject.PerSecond, p.Base.PerSecond)
+	}
+}
+
+// quotient is 0 where nothing arrived to divide by.
+func quotient(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+// verdict says in a word how the median stands to the goal.
+func (c *Comparison) verdict() string {
+	reaches := func(goal float64) bool {
+		if c.Metric == Throughput {
+			return c.Median >= goal
+		}
+		return c.Median <= goal
+	}
+	switch {
+	case c.Goal == nil:
+		return ""
+	case c.lost():
+		return "events were lost"
+	case reaches(c.Goal.Aim):
+		return "reached, and what it aims at too"
+	case reaches(c.Goal.Must):
+		return "reached"
+	default:
+		return "not reached"
+	}
+}
+
+func (c *Comparison) lost() bool {
+	return slices.ContainsFunc(c.Pairs, func(p Pair) bool { return p.Base.loss() != nil || p.Subject.loss() != nil })
+}
+
+// typical is the pair whose metric is the median, or the lower of the two in the middle: one run whose figures belong
+// together.
+func (c *Comparison) typical() Pair {
+	sorted := slices.SortedStableFunc(slices.Values(c.Pairs), func(a, b Pair) int {
+		switch x, y := c.value(a), c.value(b); {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		default:
+			return 0
+		}
+	})
+	return sorted[(len(sorted)-1)/2]
+}

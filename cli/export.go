@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/postroom/postroom/client"
+)
+
+type deliveryExportCmd struct {
+	deliveryFilterFlags
+	Format string `default:"ndjson" enum:"csv,ndjson" placeholder:"FORMAT" help:"csv or ndjson."`
+	Output string `default:"-" placeholder:"FILE" help:"File to write; - is stdout, which is the default."`
+}
+
+// Help is shown by `postroom deliveries export --help`.
+func (deliveryExportCmd) Help() string {
+	return `All deliveries that the filters let through, newest first. A file is complete or not there: it is written under another
+name, and gets its own when the export has ended.
+
+    postroom deliveries export --format csv --output failed.csv --status failed --after 2026-01-01`
+}
+
+// Run exports deliveries.
+func (cmd deliveryExportCmd) Run(s *session) error {
+	f, err := cmd.filter(s)
+	if err != nil {
+		return err
+	}
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	from, err := c.ExportDeliveries(s.ctx, f, client.ExportFormat(cmd.Format))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	if cmd.Output == "-" {
+		_, err := io.Copy(s.Stdout, from)
+		return exportError(err)
+	}
+	n, err := s.saveAs(cmd.Output, from)
+	if err != nil {
+		return err
+	}
+	p := s.screen(s.Stderr, s.Terminal.Stderr)
+	p.done("%s written to %s", size(n), cmd.Output)
+	p.flush()
+	return nil
+}
+
+func exportError(err error) error {
+	if err != nil {
+		return fmt.Errorf("the export broke off: %w", err)
+	}
+	return nil
+}
+
+// saveAs writes all of from to a file that is complete when it appears under its name.
+func (s *session) saveAs(name string, from io.Reader) (n int64, err error) {
+	part := name + ".part"
+	file, err := os.Create(part)
+	if err != nil {
+		return 0, fileError(part, err)
+	}
+	progress := s.progress()
+	n, err = io.Copy(file, &counted{from, 0, func(n int64) { progress.show("%s so far", size(n)) }})
+	progress.end()
+	err = errors.Join(exportError(err), file.Close())
+	if err == nil {
+		err = os.Rename(part, name)
+	}
+	if err != nil {
+		return n, errors.Join(err, os.Remove(part))
+	}
+	return n, nil
+}
+
+// counted tells how much was read.
+type counted struct {
+	io.Reader
+	n    int64
+	tell func(int64)
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += int64(n)
+	c.tell(c.n)
+	return n, err
+}

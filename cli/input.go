@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+)
+
+// open opens a file, or stdin for "-".
+func (s *session) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(s.Stdin), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	return f, nil
+}
+
+func fileError(name string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return usagef("%s cannot be used: %v", name, err)
+}
+
+// value gives a flag's value: what follows @ is a file to read it from, and - is stdin.
+func (s *session) value(given string) ([]byte, error) {
+	if given == "-" {
+		return s.readAll("-")
+	}
+	if name, ok := strings.CutPrefix(given, "@"); ok {
+		return s.readAll(name)
+	}
+	return []byte(given), nil
+}
+
+// secretValue gives a flag's value that is one line: the end of the line of a file is not part of it.
+func (s *session) secretValue(given string) (string, error) {
+	text, err := s.value(given)
+	return strings.TrimRight(string(text), "\r\n"), err
+}
+
+// jsonValue gives a flag's value that is JSON.
+func (s *session) jsonValue(flag, given string) (json.RawMessage, error) {
+	text, err := s.value(given)
+	if err != nil {
+		return nil, err
+	}
+	text = bytes.TrimSpace(text)
+	if !json.Valid(text) {
+		var v any
+		return nil, usagef("%s is not JSON: %v", flag, json.Unmarshal(text, &v)).
+			hint(`Give JSON such as '{"contact":{"email":"ada@example.com"}}', @FILE, or - for stdin.`)
+	}
+	return text, nil
+}
+
+// moment reads a flag's value as a time: RFC 3339, a date in the local zone, or how long ago, such as 24h.
+func (s *session) moment(flag, given string) (time.Time, error) {
+	if given == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, given); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02", "2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
+		if t, err := time.ParseInLocation(layout, given, s.Zone); err == nil {
+			return t, nil
+		}
+	}
+	if d, err := time.ParseDuration(given); err == nil && d >= 0 {
+		return s.Now().Add(-d), nil
+	}
+	return time.Time{}, usagef("%s is %q, but must be a time such as 2026-01-31T09:30:00Z, a date such as 2026-01-31, or how long ago, such as 24h", flag, given)
+}
+
+// confirm asks before something is lost. Without a terminal there is nobody to ask, so --force is needed.
+func (s *session) confirm(force bool, question string, args ...any) error {
+	if force {
+		return nil
+	}
+	p := s.screen(s.Stderr, s.Terminal.Stderr)
+	p.printf("%s [y/N] ", clean(fmt.Sprintf(question, args...)))
+	p.flush()
+	answer := make(chan string, 1)
+	go func() { // the read cannot be broken off; it ends with the process
+		line, _ := bufio.NewReader(s.Stdin).ReadString('\n')
+		answer <- line
+	}()
+	select {
+	case line := <-answer:
+		switch strings.ToLower(strings.TrimSpace(line)) {
+		case "y", "yes":
+			return nil
+		}
+		return errors.New("nothing was deleted")
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+}
+
+// askable refuses to go on where confirm could not ask.
+func (s *session) askable(force bool) error {
+	if force || s.Terminal.Stdin && s.Terminal.Stderr {
+		return nil
+	}
+	return usagef("deleting asks first, and there is no terminal to ask on").hint("Give --force to delete without being asked.")
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// webhookFlags are a webhook's settings on a command line. A nil is a flag that was not given.
+type webhookFlags struct {
+	Name         *string           `short:"n" placeholder:"TEXT" help:"Name, for people."`
+	Description  *string           `placeholder:"TEXT" help:"Description, for people."`
+	UID          *string           `name:"uid" placeholder:"ID" help:"Your own id, by which the webhook can be named too."`
+	Filter       *string           `placeholder:"EXPR" help:"CEL expression over event; only what it holds for is delivered."`
+	Dialect      *string           `placeholder:"NAME" help:"How calls are enveloped, signed and retried: standard, cloudevents, …"`
+	Method       *string           `placeholder:"METHOD" help:"HTTP method."`
+	Header       map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"Header of every call; may be repeated."`
+	Payload      *string           `placeholder:"JSON" help:"Payload template: JSON, @FILE, - for stdin, or none for the dialect's own."`
+	Timeout      *string           `placeholder:"DURATION" help:"Time for the whole call, such as 15s."`
+	Retry        *string           `placeholder:"WAITS" help:"Waits before further attempts, such as 5s,5m,30m; none for a single attempt."`
+	RetryJitter  *float64          `placeholder:"SHARE" help:"How far waits are spread, from 0 to 1."`
+	RateLimit    *string           `placeholder:"N/PERIOD" help:"Most attempts in a period, such as 100/1s; or none."`
+	Concurrency  *int              `placeholder:"N" help:"Most attempts at the same time."`
+	Ordering     *string           `enum:"none,webhook,key" placeholder:"ORDER" help:"What must not be overtaken: none, webhook (one after the other) or key (for each ordering key)."`
+	ExpectJSON   *bool             `name:"expect-json" negatable:"" help:"Count an answer that is not JSON as a failure."`
+	DisableFails *int              `name:"disable-after-failures" placeholder:"N" help:"Disable after N failed deliveries in a row; 0 for never."`
+	DisableAfter *string           `placeholder:"DURATION" help:"Disable when nothing succeeded for so long, such as 120h; 0s for never."`
+	Auth         authFlags         `embed:"" group:"auth"`
+}
+
+// patch makes a JSON merge patch of the flags that were given.
+func (f webhookFlags) patch(s *session) (map[string]any, error) {
+	patch := map[string]any{}
+	put(patch, "name", f.Name)
+	put(patch, "description", f.Description)
+	put(patch, "filter", f.Filter)
+	put(patch, "dialect", f.Dialect)
+	put(patch, "method", f.Method)
+	put(patch, "concurrency", f.Concurrency)
+	put(patch, "ordering", f.Ordering)
+	put(patch, "expect_json", f.ExpectJSON)
+	if f.UID != nil {
+		patch["uid"] = orNull(*f.UID, "")
+	}
+	if len(f.Header) > 0 {
+		patch["headers"] = f.Header
+	}
+	auth, err := f.Auth.value(s)
+	if err != nil {
+		return nil, err
+	}
+	if auth != nil {
+		patch["auth"] = auth
+	}
+	if f.Payload != nil {
+		patch["payload"] = nil
+		if *f.Payload != "none" {
+			if patch["payload"], err = s.jsonValue("--payload", *f.Payload); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return patch, f.putPolicy(patch)
+}
+
+// putPolicy adds what says how often and how long is tried.
+func (f webhookFlags) putPolicy(patch map[string]any) error {
+	if f.Timeout != nil {
+		d, err := duration("--timeout", *f.Timeout)
+		if err != nil {
+			return err
+		}
+		patch["timeout"] = d
+	}
+	retry := map[string]any{}
+	if f.Retry != nil {
+		schedule, err := waits(*f.Retry)
+		if err != nil {
+			return err
+		}
+		retry["schedule"] = schedule
+	}
+	put(retry, "jitter", f.RetryJitter)
+	if len(retry) > 0 {
+		patch["retry"] = retry
+	}
+	if f.RateLimit != nil {
+		limit, err := rate(*f.RateLimit)
+		if err != nil {
+			return err
+		}
+		patch["rate_limit"] = limit
+	}
+	disable := map[string]any{}
+	put(disable, "failures", f.DisableFails)
+	if f.DisableAfter != nil {
+		d, err := duration("--disable-after", *f.DisableAfter)
+		if err != nil {
+			return err
+		}
+		disable["for"] = d
+	}
+	if len(disable) > 0 {
+		patch["disable_after"] = disable
+	}
+	return nil
+}
+
+// put sets a key when the value was given.
+func put[T any](m map[string]any, key string, value *T) {
+	if value != nil {
+		m[key] = *value
+	}
+}
+
+// orNull is the text, or null when it is the word for none.
+func orNull(text, none string) any {
+	if text == none {
+		return nil
+	}
+	return text
+}
+
+func duration(flag, given string) (postroom.Duration, error) {
+	d, err := time.ParseDuration(given)
+	if err != nil || d < 0 {
+		return 0, usagef("%s is %q, but must be a duration such as 5s, 30m or 2h", flag, given)
+	}
+	return postroom.Duration(d), nil
+}
+
+func waits(given string) ([]postroom.Duration, error) {
+	schedule := []postroom.Duration{}
+	if given == "none" || given == "" {
+		return schedule, nil
+	}
+	for _, part := range strings.Split(given, ",") {
+		d, err := time.ParseDuration(strings.TrimSpace(part))
+		if err != nil || d < 0 {
+			return nil, usagef("--retry is %q, but must be waits such as 5s,5m,30m, or none", given)
+		}
+		schedule = append(schedule, postroom.Duration(d))
+	}
+	return schedule, nil
+}
+
+var rateLimit = regexp.MustCompile(`^([1-9][0-9]{0,8})/([0-9].*|[smh])$`)
+
+// rate reads "100/1s" or "100/s"; null stands for no limit.
+func rate(given string) (any, error) {
+	if given == "none" {
+		return nil, nil
+	}
+	wrong := usagef("--rate-limit is %q, but must be a number of calls and a period, such as 100/1s, or none", given)
+	parts := rateLimit.FindStringSubmatch(given)
+	if parts == nil {
+		return nil, wrong
+	}
+	period := parts[2]
+	if len(period) == 1 {
+		period = "1" + period
+	}
+	d, err := time.ParseDuration(period)
+	if err != nil || d <= 0 {
+		return nil, wrong
+	}
+	return map[string]any{"limit": json.Number(parts[1]), "period": postroom.Duration(d)}, nil
+}
+
+// authFlags say how a webhook proves itself to its receiver, besides the signature.
+type authFlags struct {
+	NoAuth       bool              `name:"no-auth" xor:"auth" help:"Nothing but the signature."`
+	Bearer       *string           `name:"auth-bearer" xor:"auth" placeholder:"TOKEN" help:"Authorization: Bearer TOKEN."`
+	Basic        *string           `name:"auth-basic" xor:"auth" placeholder:"USER:PASSWORD" help:"Authorization: Basic …"`
+	APIKey       *string           `name:"auth-api-key" xor:"auth" placeholder:"KEY" help:"X-API-Key: KEY, or the header that --auth-api-key-header names."`
+	APIKeyHeader *string           `name:"auth-api-key-header" placeholder:"NAME" help:"Header for --auth-api-key."`
+	Header       map[string]string `name:"auth-header" xor:"auth" mapsep:"none" placeholder:"NAME=VALUE" help:"A secret header; may be repeated."`
+	Query        map[string]string `name:"auth-query" xor:"auth" mapsep:"none" placeholder:"NAME=VALUE" help:"A secret query parameter; may be repeated."`
+}
+
+// value is the auth that was asked for; nil when none was.
+func (f authFlags) value(s *session) (map[string]any, error) {
+	if f.APIKeyHeader != nil && f.APIKey == nil {
+		return nil, usagef("--auth-api-key-header goes with --auth-api-key, which is missing")
+	}
+	switch {
+	case f.NoAuth:
+		return map[string]any{"type": postroom.AuthNone}, nil
+	case f.Bearer != nil:
+		token, err := s.secretValue(*f.Bearer)
+		return map[string]any{"type": postroom.AuthBearer, "token": token}, err
+	case f.Basic != nil:
+		both, err := s.secretValue(*f.Basic)
+		user, password, ok := strings.Cut(both, ":")
+		if err == nil && !ok {
+			err = usagef("--auth-basic must be a user and a password with a colon between them")
+		}
+		return map[string]any{"type": postroom.AuthBasic, "username": user, "password": password}, err
+	case f.APIKey != nil:
+		key, err := s.secretValue(*f.APIKey)
+		auth := map[string]any{"type": postroom.AuthAPIKey, "key": key}
+		put(auth, "header", f.APIKeyHeader)
+		return auth, err
+	case len(f.Header) > 0:
+		values, err := f.secrets(s, f.Header)
+		return map[string]any{"type": postroom.AuthHeader, "headers": values}, err
+	case len(f.Query) > 0:
+		values, err := f.secrets(s, f.Query)
+		return map[string]any{"type": postroom.AuthQuery, "query": values}, err
+	}
+	return nil, nil
+}
+
+func (authFlags) secrets(s *session, given map[string]string) (map[string]string, error) {
+	values := map[string]string{}
+	for name, value := range given {
+		secret, err := s.secretValue(value)
+		if err != nil {
+			return nil, err
+		}
+		values[name] = secret
+	}
+	return values, nil
+}

@@ -1,0 +1,179 @@
+package outbound
+
+import (
+	"context"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// loader claims what is due for the lanes that have room, one lane at a time, until the lanes are closed.
+func (e *Engine) loader(ctx context.Context) {
+	for {
+		d, ok := e.lanes.nextLoad()
+		if !ok {
+			return
+		}
+		if err := e.loadLane(ctx, d); err != nil {
+			if ctx.Err() == nil {
+				e.log.Error("deliveries that are due cannot be claimed; trying again", "webhook", d.webhook, "error", err)
+			}
+			e.lanes.retryLoad(d.webhook, e.now().Add(time.Second))
+		}
+	}
+}
+
+// loadLane claims for one lane from each state where something is due, first attempts first.
+func (e *Engine) loadLane(ctx context.Context, d demand) error {
+	before := e.now()
+	found := map[postroom.DeliveryState]time.Time{}
+	if d.room <= 0 { // memory is full: look again soon
+		e.lanes.retryLoad(d.webhook, before.Add(100*time.Millisecond))
+		return nil
+	}
+	target, err := e.targets.get(ctx, d.webhook)
+	if err != nil {
+		return err
+	}
+	if !target.gone && target.Status != postroom.WebhookActive {
+		e.lanes.loaded(d, nil, found, true)
+		return nil
+	}
+	var jobs []*postroom.Job
+	for _, state := range d.states {
+		limit := min(d.room-len(jobs), claimLimit)
+		if limit <= 0 {
+			break
+		}
+		claimed, err := e.store.Claim(ctx, d.webhook, state, before, before.Add(e.lease), limit)
+		if err != nil {
+			e.lanes.loaded(d, jobs, found, false)
+			return err
+		}
+		jobs = append(jobs, claimed...)
+		if len(claimed) == limit { // there may be more
+			found[state] = before
+			continue
+		}
+		next, some, err := e.store.NextDue(ctx, d.webhook, state)
+		if err != nil {
+			e.lanes.loaded(d, jobs, found, false)
+			return err
+		}
+		found[state] = time.Time{}
+		if some {
+			found[state] = next
+		}
+	}
+	e.lanes.loaded(d, jobs, found, false)
+	return nil
+}
+
+// claimLimit is how many deliveries one claim takes: few enough that publishers do not wait for it.
+const claimLimit = 128
+
+// waker lets lanes claim when their time comes.
+func (e *Engine) waker(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.lanes.woken:
+		case <-timer.C:
+		}
+		wait := time.Hour
+		if next := e.lanes.wake(); !next.IsZero() {
+			wait = max(next.Sub(e.now()), time.Millisecond)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// How often the engine looks after what no lane knows of.
+const (
+	discoverEvery = 30 * time.Second // work that another node left, or that was put back into the queue by hand
+	sweepEvery    = 5 * time.Second  // leases that have run out
+	renewEvery    = 15 * time.Second
+	discoverPage  = 1000
+)
+
+// discover finds the webhooks for which deliveries wait in the database, and tells their lanes.
+func (e *Engine) discover(ctx context.Context) error {
+	for _, state := range postroom.WaitingStates() {
+		var after postroom.WebhookID
+		for {
+			page, err := e.store.Due(ctx, state, after, discoverPage)
+			if err != nil {
+				return err
+			}
+			for _, d := range page {
+				e.lanes.due(d.WebhookID, state, d.At)
+				after = d.WebhookID
+			}
+			if len(page) < discoverPage {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// sweep takes over what a node that is gone had leased.
+func (e *Engine) sweep(ctx context.Context) error {
+	n, err := e.store.TakeOver(ctx, e.now())
+	if err != nil || n == 0 {
+		return err
+	}
+	e.log.Warn("deliveries of which the lease had run out were taken over", "deliveries", n)
+	return e.discover(ctx)
+}
+
+// renew prolongs the leases of what this node holds.
+func (e *Engine) renew(ctx context.Context) error {
+	now := e.now()
+	jobs := e.lanes.expiring(now.Add(e.lease*2/3), now.Add(e.lease))
+	for len(jobs) > 0 {
+		n := min(len(jobs), recordBatch)
+		if err := e.store.Renew(ctx, jobs[:n], now.Add(e.lease)); err != nil {
+			return err
+		}
+		jobs = jobs[n:]
+	}
+	return nil
+}
+
+// follow notices changes that another node made to webhooks.
+func (e *Engine) follow(ctx context.Context) error {
+	known := e.matchers.revisions()
+	if len(known) == 0 {
+		return nil
+	}
+	now, err := e.store.Revisions(ctx)
+	if err != nil {
+		return err
+	}
+	for workspace, revision := range known {
+		if now[workspace] != revision {
+			e.Changed(workspace, postroom.WebhookID{})
+		}
+	}
+	return nil
+}
+
+// every calls tick again and again; what it reports is logged, and it is tried again next time.
+func (e *Engine) every(ctx context.Context, period time.Duration, what string, tick func(context.Context) error) {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := tick(ctx); err != nil && ctx.Err() == nil {
+				e.log.Error(what+" failed; trying again", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package outbound
+
+import (
+	"context"
+
+	"github.com/postroom/postroom"
+)
+
+// Outgoing is an event to publish, and what became of it.
+type Outgoing struct {
+	Event *postroom.Event
+	Keys  []string               // what may be published once in 24 hours
+	To    []postroom.WebhookID   // nil for all that subscribe
+	State postroom.DeliveryState // where deliveries wait that do not fit into memory: StateFresh, or StateReplay
+
+	// Set by Publish.
+	Webhooks  []postroom.WebhookID // which will receive it
+	Duplicate *postroom.EventID    // the event that has one of the keys already; nothing was stored
+}
+
+// maxRematches bounds how often the subscriptions may change under a publication.
+const maxRematches = 10
+
+// Publish matches events, stores them with their deliveries in one commit, and hands those deliveries to their lanes for
+// which there is room. When it returns without an error all of it is durable; it does not give up before that is known.
+func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
+	ctx = context.WithoutCancel(ctx)
+	for try := 0; len(events) > 0; try++ {
+		pubs := make([]*postroom.Publication, len(events))
+		for i, o := range events {
+			p, err := e.prepare(ctx, o)
+			if err != nil {
+				e.cancelReservations(pubs[:i])
+				return err
+			}
+			if try >= maxRematches {
+				p.Revision = 0 // what changed meanwhile may or may not be seen; the event is not refused for it
+			}
+			pubs[i] = p
+		}
+		if err := e.store.Publish(ctx, pubs); err != nil {
+			e.cancelReservations(pubs)
+			return err
+		}
+		events = e.published(pubs, events)
+	}
+	return nil
+}
+
+// prepare matches one event and reserves room in the lanes.
+func (e *Engine) prepare(ctx context.Context, o *Outgoing) (*postroom.Publication, error) {
+	p := &postroom.Publication{Event: o.Event, Keys: o.Keys}
+	index, err := e.matchers.get(ctx, o.Event.WorkspaceID)
+	if err != nil {
+		return nil, err
+	}
+	who := index.match(o.Event.Type)
+	if o.To != nil {
+		who = index.only(o.To)
+	} else if e.checkRevision {
+		p.Revision = index.revision
+	}
+	now := e.now()
+	waiting := o.State
+	if waiting == postroom.StateLeased {
+		waiting = postroom.StateFresh
+	}
+	o.Webhooks = make([]postroom.WebhookID, len(who))
+	p.Deliveries = make([]postroom.NewDelivery, len(who))
+	for i, s := range who {
+		d := postroom.NewDelivery{ID: postroom.Next[postroom.DeliveryKind](e.ids, now), WebhookID: s.id, State: waiting, DueAt: now}
+		if s.active && waiting == postroom.StateFresh && e.lanes.reserve(s.id, len(o.Event.Data)) {
+			d.State, d.DueAt = postroom.StateLeased, now.Add(e.lease)
+		}
+		o.Webhooks[i], p.Deliveries[i] = s.id, d
+	}
+	return p, nil
+}
+
+// only finds the named webhooks.
+func (x *subscriptions) only(ids []postroom.WebhookID) []*subscriber {
+	wanted := make([]*subscriber, 0, len(ids))
+	for _, id := range ids {
+		wanted = append(wanted, &subscriber{id: id, active: true})
+	}
+	return wanted
+}
+
+// published hands over what was stored, and returns what must be matched again.
+func (e *Engine) published(pubs []*postroom.Publication, events []*Outgoing) (again []*Outgoing) {
+	for i, p := range pubs {
+		o := events[i]
+		switch {
+		case p.Stale:
+			e.cancelReservations(pubs[i : i+1])
+			e.Changed(p.Event.WorkspaceID, postroom.WebhookID{})
+			again = append(again, o)
+		case p.Duplicate != nil:
+			e.cancelReservations(pubs[i : i+1])
+			o.Duplicate = p.Duplicate
+		default:
+			e.handOver(p)
+			e.tell(p.Event)
+		}
+	}
+	return again
+}
+
+func (e *Engine) handOver(p *postroom.Publication) {
+	for i := range p.Deliveries {
+		d := &p.Deliveries[i]
+		if d.State != postroom.StateLeased {
+			e.lanes.due(d.WebhookID, d.State, d.DueAt)
+			continue
+		}
+		e.lanes.fill(&postroom.Job{DeliveryID: d.ID, WebhookID: d.WebhookID, Event: p.Event, From: postroom.StateFresh, Claim: 1,
+			LeaseUntil: d.DueAt, Test: d.Test})
+	}
+}
+
+func (e *Engine) cancelReservations(pubs []*postroom.Publication) {
+	for _, p := range pubs {
+		for i := range p.Deliveries {
+			if p.Deliveries[i].State == postroom.StateLeased {
+				e.lanes.cancel(p.Deliveries[i].WebhookID, len(p.Event.Data))
+			}
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package outbound
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"sort"
+	"time"
+
+	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/egress"
+	"github.com/postroom/postroom/payload"
+)
+
+// send makes the call and waits for its answer, both within the webhook's timeout. The attempt it returns is complete but
+// for its error, which Decide words.
+func (e *Engine) send(ctx context.Context, t *Target, c *call, at time.Time) (*postroom.Attempt, Result) {
+	a := &postroom.Attempt{At: at, Request: sentRequest(t, c)}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.Timeout))
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, c.method, c.url, bytes.NewReader(c.body))
+	if err != nil {
+		return a, Result{Kind: egress.KindInternal, Sentence: "The call could not be made from the webhook's settings."}
+	}
+	req.Header = c.header.http()
+	got, err := e.sender.Do(ctx, req, egress.Limits{MaxBody: postroom.MaxResponseBody})
+	a.Phases = postroom.Phases{DNS: got.Phases.DNS, Connect: got.Phases.Connect, TLS: got.Phases.TLS, FirstByte: got.Phases.FirstByte, Total: got.Phases.Total}
+	a.StatusCode, a.Duration = got.StatusCode, got.Phases.Total
+	if got.StatusCode != 0 {
+		a.Response = &postroom.Response{StatusCode: got.StatusCode, Headers: sortedHeaders(got.Header), Body: got.Body, Truncated: got.Truncated}
+	}
+	r := Result{StatusCode: got.StatusCode, RetryAfter: got.Header.Get("Retry-After")}
+	if err != nil {
+		r.Kind, r.Sentence = egress.Classify(err)
+	} else if t.policy.ExpectJSON {
+		r.JSON = !got.Truncated && payload.Valid(got.Body) == nil
+	}
+	return a, r
+}
+
+// hidden stands for a credential in the log.
+const hidden = "***"
+
+// sentRequest is the call as the log shows it. The standard body is left out: it can be made again from the event.
+func sentRequest(t *Target, c *call) postroom.SentRequest {
+	r := postroom.SentRequest{Method: c.method, URL: c.shown, Headers: c.header}
+	if !c.standard {
+		r.Body = c.body
+	}
+	if t.Auth == nil {
+		return r
+	}
+	secret := secretHeaders(&t.Webhook)
+	r.Headers = append([]postroom.Header(nil), c.header...)
+	for i := range r.Headers {
+		if secret[r.Headers[i].Name] {
+			r.Headers[i].Value = hidden
+		}
+	}
+	return r
+}
+
+func sortedHeaders(h http.Header) []postroom.Header {
+	lines := make([]postroom.Header, 0, len(h))
+	for name, values := range h {
+		for _, value := range values {
+			lines = append(lines, postroom.Header{Name: name, Value: value})
+		}
+	}
+	sort.Slice(lines, func(i, j int) bool { return lines[i].Name < lines[j].Name })
+	return lines
+}

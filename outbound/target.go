@@ -1,0 +1,234 @@
+package outbound
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// Target is a webhook that is ready to be called: its secrets are open, and what does not change from call to call is
+// made.
+type Target struct {
+	postroom.Webhook
+	url, shownURL string // the latter without credentials
+	header        header
+	policy        Policy
+	keys          []SigningKey
+	gone          bool // deleted: what is left for it is cancelled
+}
+
+// Opener opens what was sealed for a context.
+type Opener interface {
+	Open(context string, sealed []byte) ([]byte, error)
+}
+
+// AuthContext and SecretContext are what a webhook's auth and its secrets are sealed for.
+func AuthContext(id postroom.WebhookID) string   { return "webhook auth " + id.String() }
+func SecretContext(id postroom.WebhookID) string { return "webhook secret " + id.String() }
+
+// maxTargets bounds how many webhooks are kept ready.
+const maxTargets = 10000
+
+// targets keeps webhooks ready to be called.
+type targets struct {
+	store     Store
+	opener    Opener
+	userAgent string
+	now       func() time.Time
+
+	mu    sync.RWMutex
+	ready map[postroom.WebhookID]*Target
+	epoch uint64 // grows with each change, so that what was read before one is not kept after it
+}
+
+// get finds a webhook, which may be a deleted one.
+func (t *targets) get(ctx context.Context, id postroom.WebhookID) (*Target, error) {
+	t.mu.RLock()
+	found, epoch := t.ready[id], t.epoch
+	t.mu.RUnlock()
+	if found != nil {
+		return found, nil
+	}
+	found, err := t.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if epoch == t.epoch {
+		if len(t.ready) >= maxTargets {
+			for other := range t.ready { // any one will do
+				delete(t.ready, other)
+				break
+			}
+		}
+		t.ready[id] = found
+	}
+	return found, nil
+}
+
+// forget drops what may have changed; the zero id drops all webhooks of the workspace.
+func (t *targets) forget(workspace postroom.WorkspaceID, id postroom.WebhookID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.epoch++
+	if !id.IsZero() {
+		delete(t.ready, id)
+		return
+	}
+	for other, target := range t.ready {
+		if target.WorkspaceID == workspace {
+			delete(t.ready, other)
+		}
+	}
+}
+
+func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, error) {
+	workspace, err := t.store.WebhookOwner(ctx, id)
+	if err != nil {
+		if postroom.CodeOf(err) == postroom.CodeNotFound {
+			return &Target{Webhook: postroom.Webhook{ID: id}, gone: true}, nil
+		}
+		return nil, err
+	}
+	now := t.now()
+	w, err := t.store.Webhook(ctx, workspace, id, now)
+	if postroom.CodeOf(err) == postroom.CodeNotFound {
+		return &Target{Webhook: postroom.Webhook{ID: id, WorkspaceID: workspace}, gone: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	auth, err := OpenAuth(t.opener, w)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := t.store.Secrets(ctx, workspace, id, now)
+	if err != nil {
+		return nil, err
+	}
+	return newTarget(t.opener, w.Webhook, auth, secrets, t.userAgent)
+}
+
+func newTarget(opener Opener, w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret, userAgent string) (*Target, error) {
+	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), policy: PolicyOf(&w)}
+	var err error
+	if target.url, target.shownURL, err = authURL(w.URL, auth); err != nil {
+		return nil, err
+	}
+	for _, s := range secrets {
+		plain, err := opener.Open(SecretContext(w.ID), s.Sealed)
+		if err != nil {
+			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
+		}
+		key, _, err := ParseSecret(string(plain))
+		if err != nil {
+			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
+		}
+		if s.ExpiresAt != nil {
+			key = key.until(s.ExpiresAt.Time)
+		}
+		target.keys = append(target.keys, key)
+	}
+	return target, nil
+}
+
+// PolicyOf is what a webhook wants done about failures.
+func PolicyOf(w *postroom.Webhook) Policy {
+	p := Policy{Jitter: w.Retry.Jitter, ExpectJSON: w.ExpectJSON}
+	for _, d := range w.Retry.Schedule {
+		p.Schedule = append(p.Schedule, time.Duration(d))
+	}
+	return p
+}
+
+// OpenAuth gives a webhook's auth with its secret values.
+func OpenAuth(opener Opener, w postroom.StoredWebhook) (*postroom.Auth, error) {
+	if w.Auth == nil || len(w.SealedAuth) == 0 {
+		return w.Auth, nil
+	}
+	plain, err := opener.Open(AuthContext(w.ID), w.SealedAuth)
+	if err != nil {
+		return nil, fmt.Errorf("the auth of webhook %s: %w", w.ID, err)
+	}
+	auth := &postroom.Auth{}
+	if err := json.Unmarshal(plain, auth); err != nil {
+		return nil, fmt.Errorf("the auth of webhook %s: %w", w.ID, err)
+	}
+	return auth, nil
+}
+
+// DefaultAPIKeyHeader is where an api_key goes unless the webhook says otherwise.
+const DefaultAPIKeyHeader = "X-Api-Key"
+
+func authHeaders(a *postroom.Auth) map[string]string {
+	if a == nil {
+		return nil
+	}
+	switch a.Type {
+	case postroom.AuthAPIKey:
+		if a.Header == "" {
+			return map[string]string{DefaultAPIKeyHeader: a.Key}
+		}
+		return map[string]string{a.Header: a.Key}
+	case postroom.AuthBearer:
+		return map[string]string{"Authorization": "Bearer " + a.Token}
+	case postroom.AuthBasic:
+		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password))}
+	case postroom.AuthHeader:
+		return a.Headers
+	}
+	return nil
+}
+
+// authURL adds the query parameters that are credentials, and gives the URL for the log with their values left out.
+func authURL(raw string, a *postroom.Auth) (full, shown string, err error) {
+	if a == nil || a.Type != postroom.AuthQuery {
+		return raw, raw, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", "", errors.New("the webhook's URL cannot be read")
+	}
+	query, hidden := u.Query(), u.Query()
+	for name, value := range a.Query {
+		query.Set(name, value)
+		hidden.Set(name, "***")
+	}
+	u.RawQuery = query.Encode()
+	full = u.String()
+	u.RawQuery = hidden.Encode()
+	return full, u.String(), nil
+}
+
+// secretHeaders are the headers of a call that the log shows without their values.
+func secretHeaders(w *postroom.Webhook) map[string]bool {
+	names := map[string]bool{}
+	if w.Auth == nil {
+		return names
+	}
+	for name := range authHeaders(w.Auth) {
+		names[textproto.CanonicalMIMEHeaderKey(name)] = true
+	}
+	return names
+}
+
+// ReservedHeader tells whether a header is Postroom's or HTTP's own, so that a user cannot set it.
+func ReservedHeader(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case headerID, headerTimestamp, headerSignature, headerDelivery, headerAttempt, "Host", "Content-Length", "Content-Type",
+		"Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Te", "Trailer", "Expect", "Proxy-Authorization", "Proxy-Connection", "User-Agent",
+		"Idempotency-Key", "X-Idempotency-Key", "Accept-Encoding", "Content-Encoding":
+		return true
+	}
+	return false
+}

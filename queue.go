@@ -1,0 +1,88 @@
+package postroom
+
+import "time"
+
+// DeliveryState is where a delivery stands in the queue. What people see is DeliveryStatus; it is derived from the
+// state and from whether the webhook is active. The numbers are stored and never change their meaning; those below
+// StateSucceeded are the queue, and one partial index holds just them.
+//
+//	publish ──▶ StateLeased ──▶ StateSucceeded
+//	   │            │  ▲   └──▶ StateFailed ◀─┐ (a person may retry: back to waiting)
+//	   ▼            ▼  │                      │
+//	StateFresh   StateRetry ──── exhausted ───┘
+//	StateReplay      any waiting state ──▶ StateCancelled
+//
+// Only the holder of the newest claim may move a delivery out of StateLeased, until its lease runs out.
+type DeliveryState int
+
+// The states of a delivery.
+const (
+	StateLeased    DeliveryState = 0  // a node holds it in memory, until due_at
+	StateFresh     DeliveryState = 1  // waits for its first attempt
+	StateRetry     DeliveryState = 2  // waits for another attempt
+	StateReplay    DeliveryState = 3  // waits, because a person asked for it again
+	StateSucceeded DeliveryState = 10 // the receiver took it
+	StateFailed    DeliveryState = 11 // given up
+	StateCancelled DeliveryState = 12 // discarded
+)
+
+// WaitingStates are the states from which a node may claim a delivery, in the order of preference.
+func WaitingStates() []DeliveryState {
+	return []DeliveryState{StateFresh, StateRetry, StateReplay}
+}
+
+// Publication is an event with all that is stored with it in one transaction.
+type Publication struct {
+	Event      *Event
+	Deliveries []NewDelivery
+	Keys       []string // what may be published once in 24 hours; one that is taken makes it a duplicate
+	Revision   int64    // of the subscriptions that were matched; 0 not to check
+
+	// Set by the store.
+	Duplicate *EventID // the event that has the key; nothing was stored
+	Stale     bool     // the subscriptions have changed: match again; nothing was stored
+}
+
+// NewDelivery is a delivery to be stored with its event.
+type NewDelivery struct {
+	ID        DeliveryID
+	WebhookID WebhookID
+	State     DeliveryState // StateLeased for one that goes straight to this node's lane, else a waiting state
+	DueAt     time.Time     // when the lease ends, or when it is due
+	Test      bool
+}
+
+// Job is a delivery that this node has leased, with all that an attempt needs but the webhook.
+type Job struct {
+	DeliveryID DeliveryID
+	WebhookID  WebhookID
+	Event      *Event
+	From       DeliveryState // where it was claimed from: its share of the lane
+	Claim      int           // fences the result: only the newest claim counts
+	Attempts   int           // made before
+	LeaseUntil time.Time
+	Test       bool
+}
+
+// Finish is the end of one attempt: what happened, and what becomes of the delivery.
+type Finish struct {
+	Job     *Job
+	Attempt *Attempt
+	Outcome Outcome
+
+	// Set by the store.
+	Lost bool // another claim was newer: the attempt was logged, the delivery left alone
+}
+
+// Outcome is what an attempt means for its delivery.
+type Outcome struct {
+	State  DeliveryState // StateSucceeded, StateFailed, StateCancelled or StateRetry
+	NextAt time.Time     // when to try again, with StateRetry
+	Pause  string        // why the webhook is to be paused, or empty
+}
+
+// Due is a webhook for which deliveries wait.
+type Due struct {
+	WebhookID WebhookID
+	At        time.Time // when the first is due
+}

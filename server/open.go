@@ -1,0 +1,157 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
+	"github.com/postroom/postroom/catalogue"
+	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/internal/egress"
+	"github.com/postroom/postroom/internal/seal"
+	"github.com/postroom/postroom/outbound"
+	"github.com/postroom/postroom/store"
+)
+
+// parts are what a running Postroom is made of.
+type parts struct {
+	version string
+	store   *store.Store
+	engine  *outbound.Engine
+	app     *app.App
+}
+
+// open opens the database and puts the parts together.
+func open(ctx context.Context, cfg config.Config, version string, log *slog.Logger) (*parts, error) {
+	key, err := secretKey(cfg, true)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := seal.New(key)
+	if err != nil {
+		return nil, err
+	}
+	types, err := catalogue.Load()
+	if err != nil {
+		return nil, err
+	}
+	sender, err := egress.New(egress.Config{AllowNets: cfg.AllowNets, AllowHTTP: cfg.AllowHTTP, Dev: cfg.Dev, Proxy: cfg.Proxy, UserAgent: userAgent(version)})
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Node: postroom.NewID[postroom.NodeKind](time.Now()), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range db.Applied() {
+		log.Info("migrated", "migration", name)
+	}
+	ids := &postroom.IDs{}
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, IDs: ids, UserAgent: userAgent(version), Log: log,
+		Shared: cfg.Database.Kind == config.Postgres, Drain: cfg.ShutdownTimeout / 2})
+	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
+		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
+	return &parts{version, db, engine, application}, nil
+}
+
+func userAgent(version string) string {
+	return "Postroom/" + strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' || strings.ContainsRune("()/;", r) {
+			return '-'
+		}
+		return r
+	}, version)
+}
+
+// databaseURL is the database as the store wants it.
+func databaseURL(cfg config.Config) string {
+	if cfg.Database.Kind == config.SQLite {
+		return "sqlite:" + cfg.Database.Path
+	}
+	return cfg.Database.URL.Reveal()
+}
+
+// checkURL refuses what a webhook may not call, with a code that people meet.
+func checkURL(sender *egress.Client, raw string) error {
+	_, err := sender.CheckURL(raw)
+	var refused *egress.URLError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	code := postroom.CodeURLInvalid
+	if refused.Code == egress.CodeAddressNotAllowed {
+		code = postroom.CodeAddressNotAllowed
+	}
+	return &postroom.Error{Code: code, Message: refused.Message}
+}
+
+// keyFile is where the generated secret key lives, beside the SQLite database.
+const keyFile = "secret.key"
+
+// secretKey is the key of the settings or, on SQLite, that of the file beside the database, which is made if it does not
+// exist and create says so.
+func secretKey(cfg config.Config, create bool) ([]byte, error) {
+	if cfg.SecretKey != "" {
+		return cfg.SecretKey.Bytes(), nil
+	}
+	if cfg.Database.Kind != config.SQLite {
+		return nil, errors.New("POSTROOM_SECRET_KEY is not set: with PostgreSQL it is required, and the same on every node; make one with `openssl rand -base64 32`")
+	}
+	path := filepath.Join(cfg.Database.Dir(), keyFile)
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil || len(key) != seal.KeySize {
+			return nil, fmt.Errorf("%s does not hold a secret key: that is %d bytes in base64", path, seal.KeySize)
+		}
+		return key, nil
+	case !errors.Is(err, fs.ErrNotExist) || !create:
+		return nil, fmt.Errorf("the secret key cannot be read: %w", err)
+	}
+	if _, err := os.Stat(cfg.Database.Path); err == nil {
+		return nil, fmt.Errorf("the database %s exists, but its secret key %s does not: restore that file, or give the key as POSTROOM_SECRET_KEY", cfg.Database.Path, path)
+	}
+	return makeSecretKey(path)
+}
+
+// makeSecretKey writes a new key so that it is either there whole, and on the disk, or not at all: a database whose key is
+// lost cannot be read.
+func makeSecretKey(path string) ([]byte, error) {
+	key := make([]byte, seal.KeySize)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the process instead
+	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("the secret key cannot be written: %w", err) }
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fail(err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), keyFile+".*") // made with mode 0600
+	if err != nil {
+		return fail(err)
+	}
+	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Link(f.Name(), path) // fails if another process was quicker
+	}
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		return fail(err)
+	}
+	return key, syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

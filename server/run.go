@@ -1,0 +1,171 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/pprof"
+	"sync"
+	"time"
+
+	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/app"
+	"github.com/postroom/postroom/config"
+)
+
+// Options are what Run needs besides the settings.
+type Options struct {
+	Version string
+	Stdout  io.Writer // for people: the address and, at the first start, the key
+	Stderr  io.Writer // for the log
+	// CPUProfile is a file that a CPU profile of the whole run is written to; empty for none.
+	CPUProfile string
+	// Started, if not nil, is called with the address once the server listens.
+	Started func(addr net.Addr)
+}
+
+// Run starts Postroom and serves until ctx ends; then it stops in an orderly way, for as long as the settings allow.
+func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
+	log := logger(cfg, o.Stderr)
+	stopProfile, err := profile(o.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
+
+	// The port comes first: it tells quickly when a server runs here already.
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", cfg.Listen, err)
+	}
+	defer func() { _ = listener.Close() }() // closed already when the server has run
+
+	p, err := open(ctx, cfg, o.Version, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.store.Close()) }()
+	key, err := p.app.Bootstrap(ctx, cfg.AdminKey.Reveal())
+	if err != nil {
+		if errors.Is(err, app.ErrSecretKey) {
+			return fmt.Errorf("%w. Check POSTROOM_SECRET_KEY, or restore the file secret.key that belongs to the database", err)
+		}
+		return err
+	}
+	url := cfg.PublicURL
+	if url == "" {
+		url = config.URLOf(listener.Addr().String())
+	}
+	greet(o.Stdout, o.Version, cfg, url, key)
+	if o.Started != nil {
+		o.Started(listener.Addr())
+	}
+	return p.serve(ctx, cfg, listener, log)
+}
+
+// greet tells people where the server is.
+func greet(out io.Writer, version string, cfg config.Config, url, key string) {
+	if out == nil {
+		return
+	}
+	_, _ = fmt.Fprintf(out, "Postroom %s is running at %s\n  Database:       %s\n  Documentation:  %s/docs\n", version, url, cfg.Database, url)
+	if key != "" {
+		_, _ = fmt.Fprintf(out, "  API key:        %s   (shown once: keep it)\n\n  export POSTROOM_URL=%s POSTROOM_API_KEY=%s\n", key, url, key)
+	}
+}
+
+func logger(cfg config.Config, out io.Writer) *slog.Logger {
+	if out == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == config.LogText {
+		return slog.New(slog.NewTextHandler(out, options))
+	}
+	return slog.New(slog.NewJSONHandler(out, options))
+}
+
+func profile(file string) (stop func() error, err error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, fmt.Errorf("the CPU profile cannot be written: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
+}
+
+// The times that a client gets. Bodies and answers have no bound of their own here: an export may stream for long, and
+// the API bounds what it reads.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
+
+// serve serves until ctx ends or something breaks, and then stops: first the listening, then the calls under way, then
+// the engine.
+func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) error {
+	metrics := newMetrics(p)
+	mux := http.NewServeMux()
+	mux.Handle("/", api.New(api.Config{App: p.app, Version: p.version, MaxBody: cfg.MaxBody, Log: log, Observe: metrics.observe}))
+	mux.Handle("GET /metrics", metrics.handler())
+
+	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
+	defer endStreams()
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return streams }, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	upkeepCtx, stopUpkeep := context.WithCancel(ctx)
+	defer stopUpkeep()
+	var group sync.WaitGroup
+	broken := make(chan error, 2)
+	group.Go(func() {
+		if err := p.engine.Run(engineCtx); err != nil {
+			broken <- err
+		}
+	})
+	group.Go(func() { p.upkeep(upkeepCtx, cfg, log) })
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			broken <- err
+		}
+	}()
+	log.Info("started", "version", p.version, "address", listener.Addr().String(), "settings", cfg)
+
+	var cause error
+	select {
+	case <-ctx.Done():
+	case cause = <-broken:
+	}
+	log.Info("stopping", "timeout", cfg.ShutdownTimeout)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout/2)
+	defer cancel()
+	// Calls that only watch would never end by themselves; others finish on their own, within the timeout.
+	p.app.StopWatching()
+	if err := server.Shutdown(stopping); err != nil {
+		endStreams()
+		_ = server.Close()
+	}
+	<-served
+	stopUpkeep()
+	stopEngine()
+	group.Wait()
+	log.Info("stopped")
+	return cause
+}

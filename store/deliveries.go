@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// deliveryJoin adds what a delivery shows of its event and its webhook.
+const (
+	deliveryColumns = "id, workspace_id, event_id, event_type, webhook_id, state, due_at, attempts, status_code, error_kind, attempted_at, test"
+	deliveryJoin    = `SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code,
+  d.error_kind, d.attempted_at, d.test, coalesce(w.status, 'deleted')
+FROM (%s) AS d LEFT JOIN events e ON e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY d.id%s`
+)
+
+// Deliveries lists up to limit deliveries of a workspace that the filter lets through, newest first; or, when the
+// cursor asks for newer ones, those, oldest first.
+func (s *Store) Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (all []postroom.Delivery, err error) {
+	text, args := deliveriesSQL(workspace, f, cursor, limit)
+	err = s.read(ctx, func(q querier) error {
+		return q.eachText(ctx, "deliveries", translate(s.dialect, text), func(row func(...any) error) error {
+			d, err := scanDelivery(row)
+			all = append(all, d)
+			return err
+		}, args...)
+	})
+	return all, err
+}
+
+func deliveriesSQL(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (string, []any) {
+	l := newListing(cursor, "id", deliveryColumns, "deliveries")
+	l.where("workspace_id = $", workspace)
+	if !f.Webhook.IsZero() {
+		l.where("webhook_id = $", f.Webhook)
+	}
+	if !f.Event.IsZero() {
+		l.where("event_id = $", f.Event)
+	}
+	l.between(f.After, f.Before)
+	l.pattern("event_type", f.Type)
+	if f.StatusCode != 0 {
+		l.where("status_code = $", int64(f.StatusCode))
+	}
+	const stopped = "(SELECT id FROM webhooks WHERE workspace_id = $ AND status <> 'active' AND deleted_at IS NULL)"
+	switch f.Status {
+	case postroom.DeliveryPending:
+		l.states = queueStates()
+		l.where("webhook_id NOT IN "+stopped, workspace)
+	case postroom.DeliveryHeld:
+		l.states = queueStates()
+		l.where("webhook_id IN "+stopped, workspace)
+	case postroom.DeliverySucceeded:
+		l.states = []postroom.DeliveryState{postroom.StateSucceeded}
+	case postroom.DeliveryFailed:
+		l.states = []postroom.DeliveryState{postroom.StateFailed}
+	case postroom.DeliveryCancelled:
+		l.states = []postroom.DeliveryState{postroom.StateCancelled}
+	}
+	text, args := l.sql(limit)
+	direction := " DESC"
+	if l.newer {
+		direction = ""
+	}
+	return fmt.Sprintf(deliveryJoin, text, direction), args
+}
+
+func queueStates() []postroom.DeliveryState {
+	return append(postroom.WaitingStates(), postroom.StateLeased)
+}
+
+func scanDelivery(row func(...any) error) (d postroom.Delivery, err error) {
+	var uid, kind *string
+	var due int64
+	var attempted *int64
+	var state postroom.DeliveryState
+	var webhookStatus string
+	err = row(&d.ID, &d.WorkspaceID, &d.EventID, &uid, &d.EventType, &d.WebhookID, &state, &due, &d.Attempts, &d.LastStatusCode, &kind,
+		&attempted, &d.Test, &webhookStatus)
+	if uid != nil {
+		d.EventUID = *uid
+	}
+	if kind != nil {
+		d.LastErrorKind = *kind
+	}
+	if attempted != nil {
+		at := fromMicros(*attempted)
+		d.LastAt = &at
+	}
+	d.Status = statusOf(state, postroom.WebhookStatus(webhookStatus))
+	if d.Status == postroom.DeliveryPending && state != postroom.StateLeased {
+		at := fromMicros(due)
+		d.NextAt = &at
+	}
+	return d, err
+}
+
+// statusOf says what people see of a delivery's state.
+func statusOf(state postroom.DeliveryState, webhook postroom.WebhookStatus) postroom.DeliveryStatus {
+	switch state {
+	case postroom.StateSucceeded:
+		return postroom.DeliverySucceeded
+	case postroom.StateFailed:
+		return postroom.DeliveryFailed
+	case postroom.StateCancelled:
+		return postroom.DeliveryCancelled
+	}
+	if webhook == postroom.WebhookPaused || webhook == postroom.WebhookDisabled {
+		return postroom.DeliveryHeld
+	}
+	return postroom.DeliveryPending
+}
+
+// Delivery finds one delivery of a workspace.
+func (s *Store) Delivery(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) (postroom.Delivery, error) {
+	found, err := s.deliveries(ctx, "delivery_get", workspace, id)
+	if err == nil && len(found) == 0 {
+		err = errNoRow
+	}
+	if err != nil {
+		return postroom.Delivery{}, notFound(err, "delivery", id.String())
+	}
+	return found[0], nil
+}
+
+// DeliveriesOf lists the deliveries of one event, from old to new.
+func (s *Store) DeliveriesOf(ctx context.Context, workspace postroom.WorkspaceID, event postroom.EventID) ([]postroom.Delivery, error) {
+	return s.deliveries(ctx, "delivery_by_event", workspace, event)
+}
+
+func (s *Store) deliveries(ctx context.Context, name string, args ...any) (all []postroom.Delivery, err error) {
+	err = s.read(ctx, func(q querier) error {
+		return q.each(ctx, name, func(row func(...any) error) error {
+			d, err := scanDelivery(row)
+			all = append(all, d)
+			return err
+		}, args...)
+	})
+	return all, err
+}
+
+// Requeue makes a delivery wait again, in the given state and due at a time. One that is being attempted right now is
+// left alone; then it reports false.
+func (s *Store) Requeue(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (done bool, err error) {
+	err = s.write(ctx, func(q querier) error {
+		n, err := q.exec(ctx, "delivery_requeue", workspace, id, int64(state), micros(due))
+		done = n > 0
+		return err
+	})
+	return done, err
+}
+
+// Attempts lists the attempts of one delivery, from old to new. A request body that is nil is the standard body of the
+// event.
+func (s *Store) Attempts(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) (all []postroom.Attempt, err error) {
+	err = s.read(ctx, func(q querier) error {
+		return q.each(ctx, "attempt_list", func(row func(...any) error) error {
+			a, err := scanAttempt(row)
+			a.DeliveryID, a.Number = id, len(all)+1
+			all = append(all, a)
+			return err
+		}, workspace, id)
+	})
+	return all, err
+}
+
+func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
+	var claim, at, dns, connect, tls, firstByte, total int64
+	var kind, message, responseHeaders *string
+	var line, headers string
+	var body []byte
+	var truncated bool
+	err = row(&claim, &at, &a.StatusCode, &kind, &message, &dns, &connect, &tls, &firstByte, &total, &line, &headers, &a.Request.Body,
+		&responseHeaders, &body, &truncated)
+	a.At = fromMicros(at)
+	span := func(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+	a.Phases = postroom.Phases{DNS: span(dns), Connect: span(connect), TLS: span(tls), FirstByte: span(firstByte), Total: span(total)}
+	a.Duration = a.Phases.Total
+	a.Request.Method, a.Request.URL, _ = strings.Cut(line, " ")
+	a.Request.Headers = parseHeaderLines(headers)
+	if kind != nil {
+		a.Error = &postroom.AttemptError{Kind: *kind}
+		if message != nil {
+			a.Error.Message = *message
+		}
+	}
+	if responseHeaders != nil {
+		a.Response = &postroom.Response{StatusCode: a.StatusCode, Headers: parseHeaderLines(*responseHeaders), Body: body, Truncated: truncated}
+	}
+	return a, err
+}
+
+// Replayable lists up to limit deliveries of a webhook after one and in a span of time, from old to new.
+func (s *Store) Replayable(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, last postroom.DeliveryID, f postroom.DeliveryFilter, limit int) (all []postroom.Replayable, err error) {
+	from, to := bounds(f.After, f.Before)
+	if !last.IsZero() {
+		from = last
+	}
+	err = s.read(ctx, func(q querier) error {
+		return q.each(ctx, "delivery_replayable", func(row func(...any) error) error {
+			var r postroom.Replayable
+			err := row(&r.ID, &r.EventID, &r.Type, &r.State)
+			all = append(all, r)
+			return err
+		}, workspace, webhook, from, to, limit)
+	})
+	return all, err
+}

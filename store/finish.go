@@ -1,0 +1,105 @@
+package store
+
+import (
+	"database/sql/driver"
+	"strings"
+
+	"github.com/postroom/postroom"
+)
+
+// eventGone is the error kind of a delivery whose event was deleted before it could be delivered.
+const eventGone = "event_gone"
+
+// resolve gives each claimed job its event, and drops those whose event is gone after telling the database so.
+func (o *op) resolve(event func(*postroom.Job) (*postroom.Event, error), cancel func(*postroom.Job) error) error {
+	kept := o.jobs[:0]
+	for _, j := range o.jobs {
+		e, err := event(j)
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			if err := cancel(j); err != nil {
+				return err
+			}
+			continue
+		}
+		j.Event = e
+		kept = append(kept, j)
+	}
+	o.jobs = kept
+	return nil
+}
+
+// finished are the values of a Finish as the database wants them.
+type finished struct {
+	f          *postroom.Finish
+	due        int64
+	made       int64 // attempts to count: 1, or 0 when none was made
+	statusCode int64
+	errorKind  any
+	at         any   // when the attempt began; null when none was made
+	now        int64 // when it ended
+}
+
+func finishValues(f *postroom.Finish) finished {
+	v := finished{f: f, due: micros(f.Outcome.NextAt)}
+	if f.Outcome.NextAt.IsZero() {
+		v.due = 0
+	}
+	if a := f.Attempt; a != nil {
+		v.made, v.statusCode, v.at, v.now = 1, int64(a.StatusCode), micros(a.At), micros(a.At.Add(a.Phases.Total))
+		if a.Error != nil {
+			v.errorKind = a.Error.Kind
+		}
+	}
+	return v
+}
+
+// attempt are the values of attempt_insert.
+func (v finished) attempt() []driver.Value {
+	a, job := v.f.Attempt, v.f.Job
+	var message, responseHeaders, responseBody any
+	truncated := false
+	if a.Error != nil {
+		message = a.Error.Message
+	}
+	if r := a.Response; r != nil {
+		responseHeaders, responseBody, truncated = headerLines(r.Headers), r.Body, r.Truncated
+	}
+	var requestBody any
+	if a.Request.Body != nil {
+		requestBody = a.Request.Body
+	}
+	return []driver.Value{job.DeliveryID[:], int64(job.Claim), job.Event.WorkspaceID[:], v.at, v.statusCode, v.errorKind, message,
+		a.Phases.DNS.Microseconds(), a.Phases.Connect.Microseconds(), a.Phases.TLS.Microseconds(), a.Phases.FirstByte.Microseconds(),
+		a.Phases.Total.Microseconds(), a.Request.Method + " " + a.Request.URL, headerLines(a.Request.Headers), requestBody,
+		responseHeaders, responseBody, boolInt(truncated)}
+}
+
+// headerLines writes headers as lines of "name: value". Neither can hold a line feed: HTTP does not let it through.
+func headerLines(headers []postroom.Header) string {
+	n := 0
+	for _, h := range headers {
+		n += len(h.Name) + len(h.Value) + 3
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, h := range headers {
+		b.WriteString(h.Name)
+		b.WriteString(": ")
+		b.WriteString(h.Value)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// parseHeaderLines reads what headerLines wrote.
+func parseHeaderLines(lines string) []postroom.Header {
+	headers := []postroom.Header{}
+	for line := range strings.Lines(lines) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		headers = append(headers, postroom.Header{Name: name, Value: value})
+	}
+	return headers
+}

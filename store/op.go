@@ -1,0 +1,90 @@
+package store
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// op is one write that waits for a shared commit. Exactly one of its parts is set.
+type op struct {
+	pubs   []*postroom.Publication
+	fins   []*postroom.Finish
+	dues   []dueChange
+	claim  *claim
+	change func(q querier) error
+
+	jobs []*postroom.Job // what claim got
+	err  error
+	done chan struct{}
+}
+
+// claim asks for deliveries of one webhook that are due.
+type claim struct {
+	webhook postroom.WebhookID
+	state   postroom.DeliveryState
+	now     time.Time
+	until   time.Time // when the lease ends
+	limit   int
+}
+
+// dueChange moves the time of a leased delivery: a longer lease, or back into the queue.
+type dueChange struct {
+	id    postroom.DeliveryID
+	claim int
+	state postroom.DeliveryState
+	due   time.Time
+}
+
+// rows is how much work the op is, roughly; it bounds a transaction.
+func (o *op) rows() int {
+	n := 1 + 2*len(o.fins) + len(o.dues)
+	for _, p := range o.pubs {
+		n += 1 + len(p.Deliveries) + len(p.Keys)
+	}
+	if o.claim != nil {
+		n += o.claim.limit
+	}
+	return n
+}
+
+// A transaction takes all that waits, but not so much that the first in it waits long for the last.
+const maxRowsPerCommit = 2000
+
+// collect takes first and all ops that wait behind it.
+func collect(first *op, ops <-chan *op, batch []*op) []*op {
+	batch = append(batch[:0], first)
+	for rows := first.rows(); rows < maxRowsPerCommit; {
+		select {
+		case next, open := <-ops:
+			if !open {
+				return batch
+			}
+			batch = append(batch, next)
+			rows += next.rows()
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// guarded runs f and turns a panic in it into an error, so that one change cannot end the committer.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a change: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) add(n int) { c.n.Add(int64(n)) }
+
+// Value is the count so far.
+func (c *counter) Value() int64 { return c.n.Load() }

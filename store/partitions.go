@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// A partition of events, deliveries and attempts holds one day, which is a range of ids. It is called after its table
+// and its day: events_20260131.
+const (
+	partitionDay   = 24 * time.Hour
+	partitionAhead = 7 // days that are made before they come
+	partitionBack  = 2 // days that are made for clocks that go back
+)
+
+func partitionedTables() []string { return []string{"attempts", "deliveries", "events"} }
+
+func (s *postgresStore) maintain(ctx context.Context, now time.Time) error {
+	return s.locked(ctx, func(conn *sql.Conn) error { return makePartitions(ctx, conn, now) })
+}
+
+func makePartitions(ctx context.Context, conn *sql.Conn, now time.Time) error {
+	existing, err := partitions(ctx, conn)
+	if err != nil {
+		return err
+	}
+	today := now.UTC().Truncate(partitionDay)
+	for offset := -partitionBack; offset <= partitionAhead; offset++ {
+		day := today.Add(time.Duration(offset) * partitionDay)
+		from, to := postroom.FirstID[postroom.DeliveryKind](day), postroom.FirstID[postroom.DeliveryKind](day.Add(partitionDay))
+		for _, table := range partitionedTables() {
+			name := table + day.Format("_20060102")
+			if existing[name] {
+				continue
+			}
+			text := fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM ('\x%x') TO ('\x%x')`, name, table, from[:], to[:])
+			if _, err := conn.ExecContext(ctx, text); err != nil {
+				return fmt.Errorf("partition %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// partitions are the names of those that exist.
+func partitions(ctx context.Context, conn *sql.Conn) (map[string]bool, error) {
+	names := map[string]bool{}
+	err := querier{conn: conn}.eachText(ctx, "partitions",
+		`SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent IN ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass)`,
+		func(row func(...any) error) error {
+			var name string
+			err := row(&name)
+			names[name] = true
+			return err
+		})
+	return names, err
+}
+
+// expire drops the partitions of which every row is older than before. What is in a younger one stays until its whole
+// day is old.
+func (s *postgresStore) expire(ctx context.Context, before time.Time, progress func(int64)) error {
+	return s.locked(ctx, func(conn *sql.Conn) error {
+		existing, err := partitions(ctx, conn)
+		if err != nil {
+			return err
+		}
+		for _, table := range partitionedTables() { // attempts first: nothing is left that names what is gone
+			for name := range existing {
+				day, ok := strings.CutPrefix(name, table+"_")
+				if !ok {
+					continue
+				}
+				start, err := time.Parse("20060102", day)
+				if err != nil || start.Add(partitionDay).After(before) {
+					continue
+				}
+				if err := dropPartition(ctx, conn, table, name); err != nil {
+					return err
+				}
+				progress(1)
+			}
+		}
+		return nil
+	})
+}
+
+// dropPartition detaches a partition without stopping those who read or write the table, and drops it. A detaching
+// that was interrupted is finished.
+func dropPartition(ctx context.Context, conn *sql.Conn, table, name string) error {
+	_, err := conn.ExecContext(ctx, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY", table, name))
+	if err != nil {
+		if _, again := conn.ExecContext(ctx, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE", table, name)); again != nil {
+			return fmt.Errorf("partition %s: %w", name, errors.Join(err, again))
+		}
+	}
+	if _, err := conn.ExecContext(ctx, "DROP TABLE "+name); err != nil {
+		return fmt.Errorf("partition %s: %w", name, err)
+	}
+	return nil
+}

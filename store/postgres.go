@@ -1,0 +1,256 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/postroom/postroom"
+)
+
+// postgresStore is a database that several nodes may share. Two committers write what the hot paths hand over, in
+// pipelined batches; everything else has a transaction of its own.
+type postgresStore struct {
+	texts   map[string]string
+	metrics *Metrics
+	node    postroom.NodeID
+	pool    *pgxpool.Pool
+	db      *sql.DB // the same connections, for the named SQL
+
+	mu      sync.RWMutex // guards the sending to ops against its closing
+	closed  bool
+	ops     chan *op
+	stopped sync.WaitGroup
+}
+
+// committers write at the same time, so that one works while the other waits for the disk. More would make smaller
+// batches.
+const committers = 2
+
+// migrationLock is the advisory lock that migrations and partitions are made under: "postroom" in hexadecimal.
+const migrationLock = 0x706f7374726f6f6d
+
+func openPostgres(ctx context.Context, url string, texts map[string]string, c Config, metrics *Metrics) (backend, []string, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the database URL cannot be read: %w", err) // pgx leaves the password out
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "postroom"
+	}
+	if c.ReadOnly {
+		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	}
+	config.MaxConns = max(config.MaxConns, 12)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("PostgreSQL: %w", err)
+	}
+	s := &postgresStore{texts: texts, metrics: metrics, node: c.Node, pool: pool, db: stdlib.OpenDBFromPool(pool), ops: make(chan *op, 4096)}
+	s.db.SetMaxIdleConns(0) // the pool keeps them
+	var applied []string
+	if !c.ReadOnly {
+		if applied, err = s.prepare(ctx, c.Now()); err != nil {
+			return nil, nil, fmt.Errorf("PostgreSQL: %w", errors.Join(err, s.closeFiles()))
+		}
+	}
+	for range committers {
+		s.stopped.Add(1)
+		go s.run()
+	}
+	return s, applied, nil
+}
+
+// prepare migrates and makes the partitions, under the lock that keeps other nodes from doing so at the same time.
+func (s *postgresStore) prepare(ctx context.Context, now time.Time) (applied []string, err error) {
+	var version int
+	if err := s.db.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return nil, err
+	}
+	if version < 150000 {
+		return nil, fmt.Errorf("version %d is too old: Postroom needs PostgreSQL 15 or newer", version/10000)
+	}
+	err = s.locked(ctx, func(conn *sql.Conn) error {
+		if applied, err = migrate(ctx, conn, postgres, now); err != nil {
+			return err
+		}
+		return makePartitions(ctx, conn, now)
+	})
+	return applied, err
+}
+
+// locked runs f on a connection that holds the migration lock.
+func (s *postgresStore) locked(ctx context.Context, f func(conn *sql.Conn) error) (err error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return err
+	}
+	defer func() {
+		_, unlocking := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+		err = errors.Join(err, unlocking)
+	}()
+	return f(conn)
+}
+
+func (s *postgresStore) read(_ context.Context, f func(q querier) error) error {
+	return f(querier{s.db, s.texts})
+}
+
+func (s *postgresStore) write(ctx context.Context, f func(q querier) error) error {
+	for try := 1; ; try++ {
+		err := s.writeOnce(ctx, f)
+		if err == nil || !passing(err) || try == maxTries {
+			return err
+		}
+		backOff(try)
+	}
+}
+
+func (s *postgresStore) writeOnce(ctx context.Context, f func(q querier) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := guarded(func() error { return f(querier{tx, s.texts}) }); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// maxTries bounds how often a transaction that lost against another one is tried.
+const maxTries = 8
+
+// passing tells whether the transaction failed only because of another one that ran at the same time.
+func passing(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+func backOff(try int) {
+	time.Sleep(time.Duration(rand.Int64N(int64(try) * int64(5*time.Millisecond))))
+}
+
+// submit hands an op to the committers and waits until it is durable or has failed.
+func (s *postgresStore) submit(o *op) error {
+	o.done = make(chan struct{})
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return errClosed
+	}
+	s.ops <- o
+	s.mu.RUnlock()
+	<-o.done
+	return o.err
+}
+
+func (s *postgresStore) publish(_ context.Context, pubs []*postroom.Publication) error {
+	return s.submit(&op{pubs: pubs})
+}
+
+func (s *postgresStore) finish(_ context.Context, fins []*postroom.Finish) error {
+	return s.submit(&op{fins: fins})
+}
+
+func (s *postgresStore) setDue(_ context.Context, changes []dueChange) error {
+	return s.submit(&op{dues: changes})
+}
+
+// run is one committer.
+func (s *postgresStore) run() {
+	defer s.stopped.Done()
+	var batch []*op
+	for first := range s.ops {
+		batch = collect(first, s.ops, batch)
+		s.commit(batch)
+		for i, o := range batch {
+			close(o.done)
+			batch[i] = nil
+		}
+	}
+}
+
+// commit runs the ops in one transaction. When it fails for a reason of its own, each op gets a transaction of its
+// own, so that one cannot take the others with it.
+func (s *postgresStore) commit(batch []*op) {
+	err := s.commitTogether(batch)
+	if err == nil || len(batch) == 1 || lostConnection(err) {
+		for _, o := range batch {
+			o.err = err
+		}
+		if err == nil {
+			s.metrics.Ops.add(len(batch))
+		}
+		return
+	}
+	for _, o := range batch {
+		if o.err = s.commitTogether([]*op{o}); o.err == nil {
+			s.metrics.Ops.add(1)
+		}
+	}
+}
+
+// lostConnection tells whether the database itself could not be reached: then there is no use in trying each op.
+func lostConnection(err error) bool {
+	var pg *pgconn.PgError
+	return !errors.As(err, &pg)
+}
+
+func (s *postgresStore) commitTogether(batch []*op) error {
+	var work postgresBatch
+	for _, o := range batch {
+		work.pubs = append(work.pubs, o.pubs...)
+		work.fins = append(work.fins, o.fins...)
+		work.dues = append(work.dues, o.dues...)
+	}
+	for {
+		again, err := s.attemptCommit(&work)
+		if err != nil {
+			s.metrics.Failed.add(1)
+			return err
+		}
+		s.metrics.Commits.add(1)
+		if !again {
+			return nil
+		}
+	}
+}
+
+func (s *postgresStore) info(ctx context.Context) (Info, error) {
+	info := Info{Kind: string(postgres)}
+	var partitions int
+	err := s.db.QueryRowContext(ctx, `SELECT current_setting('server_version'), pg_database_size(current_database()),
+		(SELECT count(*) FROM pg_inherits WHERE inhparent IN ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass))`).
+		Scan(&info.Version, &info.SizeBytes, &partitions)
+	info.Detail = fmt.Sprintf("%d partitions", partitions)
+	return info, err
+}
+
+func (s *postgresStore) close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.ops)
+	}
+	s.mu.Unlock()
+	s.stopped.Wait()
+	return s.closeFiles()
+}
+
+func (s *postgresStore) closeFiles() error {
+	err := s.db.Close()
+	s.pool.Close()
+	return err
+}

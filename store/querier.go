@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/postroom/postroom"
+)
+
+// conn is what a *sql.DB, a *sql.Conn and a *sql.Tx have in common.
+type conn interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// querier runs the named texts on a connection.
+type querier struct {
+	conn
+	texts map[string]string
+}
+
+func (q querier) text(name string) (string, error) {
+	text, ok := q.texts[name]
+	if !ok {
+		return "", fmt.Errorf("there is no SQL named %q", name)
+	}
+	return text, nil
+}
+
+// exec runs a named text and says how many rows it touched.
+func (q querier) exec(ctx context.Context, name string, args ...any) (int64, error) {
+	text, err := q.text(name)
+	if err != nil {
+		return 0, err
+	}
+	res, err := q.ExecContext(ctx, text, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return res.RowsAffected()
+}
+
+// each runs a named text and calls scan for each row; scan reads the row with its argument.
+func (q querier) each(ctx context.Context, name string, scan func(row func(dest ...any) error) error, args ...any) (err error) {
+	text, err := q.text(name)
+	if err != nil {
+		return err
+	}
+	return q.eachText(ctx, name, text, scan, args...)
+}
+
+func (q querier) eachText(ctx context.Context, name, text string, scan func(row func(dest ...any) error) error, args ...any) (err error) {
+	rows, err := q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer func() {
+		if closing := rows.Close(); err == nil && closing != nil {
+			err = fmt.Errorf("%s: %w", name, closing)
+		}
+	}()
+	for rows.Next() {
+		if err := scan(rows.Scan); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// one runs a named text that finds one row at most, and reports errNoRow when it finds none.
+func (q querier) one(ctx context.Context, name string, dest []any, args ...any) error {
+	found := false
+	err := q.each(ctx, name, func(row func(...any) error) error {
+		if found {
+			return nil
+		}
+		found = true
+		return row(dest...)
+	}, args...)
+	if err == nil && !found {
+		return errNoRow
+	}
+	return err
+}
+
+var errNoRow = errors.New("no row")
+
+// notFound turns errNoRow into the error that people meet.
+func notFound(err error, what, ref string) error {
+	if errors.Is(err, errNoRow) {
+		return postroom.Errorf(postroom.CodeNotFound, "There is no %s %q in this workspace.", what, ref)
+	}
+	return err
+}

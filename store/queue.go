@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// Finish ends attempts: it logs each, moves its delivery to its next state unless another claim is newer, and adds to
+// the rollups, in one transaction with whatever else waits.
+func (s *Store) Finish(ctx context.Context, fins []*postroom.Finish) error {
+	if len(fins) == 0 {
+		return nil
+	}
+	return s.finish(ctx, fins)
+}
+
+// Claim leases up to limit deliveries of a webhook that wait in state and are due now, until a time.
+func (s *Store) Claim(ctx context.Context, webhook postroom.WebhookID, state postroom.DeliveryState, now, until time.Time, limit int) ([]*postroom.Job, error) {
+	return s.claim(ctx, claim{webhook, state, now, until, limit})
+}
+
+// Renew prolongs the leases of jobs that this node still holds.
+func (s *Store) Renew(ctx context.Context, jobs []*postroom.Job, until time.Time) error {
+	changes := make([]dueChange, len(jobs))
+	for i, j := range jobs {
+		changes[i] = dueChange{j.DeliveryID, j.Claim, postroom.StateLeased, until}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return s.setDue(ctx, changes)
+}
+
+// Release puts jobs that were not attempted back into the queue, due now.
+func (s *Store) Release(ctx context.Context, jobs []*postroom.Job, now time.Time) error {
+	changes := make([]dueChange, len(jobs))
+	for i, j := range jobs {
+		changes[i] = dueChange{j.DeliveryID, j.Claim, j.From, now}
+		if j.From == postroom.StateLeased {
+			changes[i].state = postroom.StateFresh
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return s.setDue(ctx, changes)
+}
+
+// Due lists up to limit webhooks, in the order of their ids and after one, for which deliveries wait in state, with the
+// time when the first of them is due. It costs a few look-ups a webhook, however many deliveries wait.
+func (s *Store) Due(ctx context.Context, state postroom.DeliveryState, after postroom.WebhookID, limit int) (all []postroom.Due, err error) {
+	err = s.read(ctx, func(q querier) error {
+		return q.each(ctx, "queue_webhooks", func(row func(...any) error) error {
+			var d postroom.Due
+			var at int64
+			err := row(&d.WebhookID, &at)
+			d.At = fromMicros(at)
+			all = append(all, d)
+			return err
+		}, int64(state), after[:], limit)
+	})
+	return all, err
+}
+
+// NextDue says when the first delivery of a webhook that waits in state is due; false when none waits.
+func (s *Store) NextDue(ctx context.Context, webhook postroom.WebhookID, state postroom.DeliveryState) (at time.Time, some bool, err error) {
+	var us int64
+	err = s.read(ctx, func(q querier) error {
+		return q.one(ctx, "queue_next_due", []any{&us}, int64(state), webhook)
+	})
+	if errors.Is(err, errNoRow) {
+		return at, false, nil
+	}
+	return fromMicros(us), err == nil, err
+}
+
+// TakeOver puts back into the queue what was leased until before now, by a node that is gone, and says how many
+// deliveries that were.
+func (s *Store) TakeOver(ctx context.Context, now time.Time) (n int64, err error) {
+	err = s.write(ctx, func(q querier) error {
+		n, err = q.exec(ctx, "queue_take_over", micros(now), micros(now))
+		return err
+	})
+	return n, err
+}
+
+// Waiting counts a webhook's deliveries in the queue, and says since when the first has been due.
+func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, since *time.Time, err error) {
+	err = s.read(ctx, func(q querier) error {
+		if err := q.one(ctx, "queue_count", []any{&n}, workspace, webhook); err != nil || n == 0 {
+			return err
+		}
+		for _, state := range queueStates() {
+			var id postroom.DeliveryID
+			err := q.one(ctx, "queue_oldest", []any{&id}, workspace, webhook, int64(state))
+			if errors.Is(err, errNoRow) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if at := id.Time(); since == nil || at.Before(*since) {
+				since = &at
+			}
+		}
+		return nil
+	})
+	return n, since, err
+}
+
+// discardStep is how many deliveries one transaction of a discard takes.
+const discardStep = 500
+
+// DiscardQueue cancels what waits for a webhook and was made until a time, in small steps, and says how many deliveries
+// that were. What is being attempted right now ends by itself.
+func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string) (total int64, err error) {
+	_, last := bounds(time.Time{}, until.Add(time.Millisecond))
+	for {
+		var n int64
+		err := s.write(ctx, func(q querier) (err error) {
+			n, err = q.exec(ctx, "queue_discard", workspace, webhook, reason, last, discardStep)
+			return err
+		})
+		if err != nil || n == 0 {
+			return total, err
+		}
+		total += n
+	}
+}
+
+// requeueStep is how many deliveries one transaction of a replay takes.
+const requeueStep = 200
+
+// RequeueAll makes deliveries wait again, as Requeue does, in small steps, and says how many that were.
+func (s *Store) RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (total int64, err error) {
+	for len(ids) > 0 {
+		step := ids[:min(len(ids), requeueStep)]
+		var n int64
+		err := s.write(ctx, func(q querier) error {
+			n = 0
+			for _, id := range step {
+				touched, err := q.exec(ctx, "delivery_requeue", workspace, id, int64(state), micros(due))
+				if err != nil {
+					return err
+				}
+				n += touched
+			}
+			return nil
+		})
+		if err != nil {
+			return total, err
+		}
+		total, ids = total+n, ids[len(step):]
+	}
+	return total, nil
+}
+
+// AddDeliveries stores further deliveries of an event that is stored already.
+func (s *Store) AddDeliveries(ctx context.Context, e *postroom.Event, deliveries []postroom.NewDelivery) error {
+	return s.write(ctx, func(q querier) error {
+		for _, d := range deliveries {
+			if _, err := q.exec(ctx, "delivery_insert", d.ID, e.WorkspaceID, e.ID, d.WebhookID, e.Type, int64(d.State), firstClaim(d.State),
+				micros(d.DueAt), boolInt(d.Test)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Backlog is what waits for one webhook.
+type Backlog struct {
+	WebhookID postroom.WebhookID
+	Status    string // of the webhook
+	Waiting   int64
+	Since     time.Time // when the first was or will be due
+	Stuck     int64     // leased ones whose lease ran out more than a minute ago
+}
+
+// Backlog lists the webhooks for which most waits. It reads the index of the whole queue: it is for the doctor.
+func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) (all []Backlog, err error) {
+	err = s.read(ctx, func(q querier) error {
+		return q.each(ctx, "queue_backlog", func(row func(...any) error) error {
+			var b Backlog
+			var since int64
+			err := row(&b.WebhookID, &b.Status, &b.Waiting, &since, &b.Stuck)
+			b.Since = fromMicros(since)
+			all = append(all, b)
+			return err
+		}, micros(now.Add(-time.Minute)), limit)
+	})
+	return all, err
+}

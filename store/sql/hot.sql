@@ -1,0 +1,51 @@
+-- The hot path. SQLite runs each text once a row, prepared; PostgreSQL has its own, once a batch, in postgres_hot.go.
+
+-- name: event_insert
+INSERT INTO events (id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: event_key_get
+SELECT event_id, created_at FROM event_keys WHERE workspace_id = $1 AND key = $2;
+
+-- name: event_key_put
+INSERT INTO event_keys (workspace_id, key, event_id, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (workspace_id, key) DO UPDATE SET event_id = excluded.event_id, created_at = excluded.created_at;
+
+-- name: delivery_insert
+INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9);
+
+-- name: delivery_finish
+UPDATE deliveries
+SET state = $3, due_at = $4, attempts = attempts + $5, status_code = $6, error_kind = $7, attempted_at = coalesce($8, attempted_at)
+WHERE id = $1 AND claim = $2 AND state = 0;
+
+-- name: delivery_set_due
+UPDATE deliveries SET state = $3, due_at = $4 WHERE id = $1 AND claim = $2 AND state = 0;
+
+-- name: attempt_insert
+INSERT INTO attempts (delivery_id, claim, workspace_id, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us,
+  first_byte_us, total_us, request_line, request_headers, request_body, response_headers, response_body, truncated)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+ON CONFLICT (delivery_id, claim) DO NOTHING;
+
+-- name: rollup_add
+INSERT INTO rollups (workspace_id, webhook_id, minute, node, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
+  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+ON CONFLICT (webhook_id, minute, node) DO UPDATE SET
+  attempts = rollups.attempts + excluded.attempts, succeeded = rollups.succeeded + excluded.succeeded,
+  failed = rollups.failed + excluded.failed, retried = rollups.retried + excluded.retried,
+  answered = rollups.answered + excluded.answered, latency_us = rollups.latency_us + excluded.latency_us,
+  status_code = excluded.status_code, at = excluded.at,
+  b0 = rollups.b0 + excluded.b0, b1 = rollups.b1 + excluded.b1, b2 = rollups.b2 + excluded.b2, b3 = rollups.b3 + excluded.b3,
+  b4 = rollups.b4 + excluded.b4, b5 = rollups.b5 + excluded.b5, b6 = rollups.b6 + excluded.b6, b7 = rollups.b7 + excluded.b7,
+  b8 = rollups.b8 + excluded.b8, b9 = rollups.b9 + excluded.b9, b10 = rollups.b10 + excluded.b10, b11 = rollups.b11 + excluded.b11,
+  b12 = rollups.b12 + excluded.b12, b13 = rollups.b13 + excluded.b13, b14 = rollups.b14 + excluded.b14, b15 = rollups.b15 + excluded.b15;
+
+-- name: webhook_pause
+UPDATE webhooks SET status = 'paused', status_reason = $3, version = version + 1, updated_at = $4
+WHERE workspace_id = $1 AND id = $2 AND status = 'active' AND deleted_at IS NULL;
+
+-- name: workspace_touch
+UPDATE workspaces SET revision = revision + 1 WHERE id = $1;

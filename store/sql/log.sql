@@ -1,0 +1,48 @@
+-- name: event_by_id
+-- For the queue, which holds ids that were stored with their workspace.
+SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events WHERE id = $1;
+
+-- name: event_get
+SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
+WHERE workspace_id = $1 AND id = $2;
+
+-- name: event_by_uid
+SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
+WHERE workspace_id = $1 AND uid = $2 ORDER BY id DESC LIMIT 1;
+
+-- name: delivery_get
+SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code, d.error_kind,
+  d.attempted_at, d.test, coalesce(w.status, 'deleted')
+FROM deliveries d LEFT JOIN events e ON e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id
+WHERE d.workspace_id = $1 AND d.id = $2;
+
+-- name: delivery_by_event
+SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code, d.error_kind,
+  d.attempted_at, d.test, coalesce(w.status, 'deleted')
+FROM deliveries d LEFT JOIN events e ON e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id
+WHERE d.workspace_id = $1 AND d.event_id = $2 ORDER BY d.id;
+
+-- name: delivery_requeue
+-- A person asks for it again: a leased one is left to its holder.
+UPDATE deliveries SET state = $3, due_at = $4, attempts = CASE WHEN state IN (1, 2, 3) THEN attempts ELSE 0 END
+WHERE workspace_id = $1 AND id = $2 AND state <> 0;
+
+-- name: attempt_list
+SELECT claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
+  request_line, request_headers, request_body, response_headers, response_body, truncated
+FROM attempts WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY claim;
+
+-- name: delivery_replayable
+-- The deliveries of one webhook in a range of ids, from old to new.
+SELECT id, event_id, event_type, state FROM deliveries
+WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id < $4 ORDER BY id LIMIT $5;
+
+-- name: rollup_webhook
+SELECT minute, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
+  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15
+FROM rollups WHERE workspace_id = $1 AND webhook_id = $2 AND minute >= $3 AND minute < $4 ORDER BY minute;
+
+-- name: rollup_workspace
+SELECT minute, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
+  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15
+FROM rollups WHERE workspace_id = $1 AND minute >= $2 AND minute < $3 ORDER BY minute;

@@ -1,0 +1,58 @@
+-- The queue serves the whole process, so these texts do not name a workspace: a webhook belongs to one.
+-- "state < 10" stands beside each state because it is how the partial index is recognised.
+
+-- name: queue_claim
+UPDATE deliveries SET state = 0, claim = claim + 1, due_at = $4
+WHERE id IN (
+  SELECT id FROM deliveries
+  WHERE state = $1 AND state < 10 AND webhook_id = $2 AND due_at <= $3
+  ORDER BY due_at LIMIT $5)
+RETURNING id, event_id, claim, attempts, test;
+
+-- name: queue_claim (postgres)
+WITH due AS (
+  SELECT id FROM deliveries
+  WHERE state = $1 AND state < 10 AND webhook_id = $2 AND due_at <= $3
+  ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED)
+UPDATE deliveries d SET state = 0, claim = claim + 1, due_at = $4
+FROM due WHERE d.id = due.id
+RETURNING d.id, d.event_id, d.claim, d.attempts, d.test;
+
+-- name: queue_webhooks
+-- Walks from one webhook to the next in the index, however many deliveries each of them has.
+WITH RECURSIVE w (webhook_id) AS (
+  SELECT (SELECT webhook_id FROM deliveries WHERE state = $1 AND state < 10 AND webhook_id > $2 ORDER BY webhook_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT d.webhook_id FROM deliveries d WHERE d.state = $1 AND d.state < 10 AND d.webhook_id > w.webhook_id ORDER BY d.webhook_id LIMIT 1)
+  FROM w WHERE w.webhook_id IS NOT NULL)
+SELECT w.webhook_id,
+  (SELECT d.due_at FROM deliveries d WHERE d.state = $1 AND d.state < 10 AND d.webhook_id = w.webhook_id ORDER BY d.due_at LIMIT 1)
+FROM w WHERE w.webhook_id IS NOT NULL LIMIT $3;
+
+-- name: queue_next_due
+SELECT due_at FROM deliveries WHERE state = $1 AND state < 10 AND webhook_id = $2 ORDER BY due_at LIMIT 1;
+
+-- name: queue_take_over
+UPDATE deliveries SET state = CASE WHEN attempts > 0 THEN 2 ELSE 1 END, due_at = $1
+WHERE state = 0 AND state < 10 AND due_at <= $2;
+
+-- name: queue_count
+SELECT count(*) FROM deliveries
+WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3);
+
+-- name: queue_oldest
+SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state = $3 ORDER BY due_at LIMIT 1;
+
+-- name: queue_discard
+UPDATE deliveries SET state = 12, error_kind = $3
+WHERE id IN (
+  SELECT id FROM deliveries
+  WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (1, 2, 3) AND id <= $4 LIMIT $5);
+
+-- name: queue_backlog
+-- For the doctor: what waits, by webhook. It reads the whole queue's index.
+SELECT d.webhook_id, coalesce(w.status, 'deleted'), count(*), min(d.due_at),
+  sum(CASE WHEN d.state = 0 AND d.due_at < $1 THEN 1 ELSE 0 END)
+FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL
+WHERE d.state < 10
+GROUP BY d.webhook_id, coalesce(w.status, 'deleted') ORDER BY count(*) DESC LIMIT $2;

@@ -1,0 +1,67 @@
+-- name: webhook_insert
+INSERT INTO webhooks (id, workspace_id, uid, status, status_reason, settings, auth, version, created_at, updated_at)
+VALUES ($1, $2, $3, $4, '', $5, $6, 1, $7, $7);
+
+-- name: webhook_update
+UPDATE webhooks SET uid = $3, settings = $4, auth = $5, version = version + 1, updated_at = $6
+WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
+
+-- name: webhook_set_status
+UPDATE webhooks SET status = $3, status_reason = $4, version = version + 1, updated_at = $5
+WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
+
+-- name: webhook_set_deleted
+UPDATE webhooks SET deleted_at = $3, updated_at = $3, version = version + 1
+WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
+
+-- name: webhook_get
+SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+FROM webhooks w WHERE w.workspace_id = $1 AND w.id = $2 AND w.deleted_at IS NULL;
+
+-- name: webhook_by_uid
+SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+FROM webhooks w WHERE w.workspace_id = $1 AND w.uid = $2 AND w.deleted_at IS NULL;
+
+-- name: webhook_older
+SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+FROM webhooks w WHERE w.workspace_id = $1 AND w.id < $2 AND w.deleted_at IS NULL ORDER BY w.id DESC LIMIT $4;
+
+-- name: webhook_newer
+SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
+
+-- name: webhook_subscriptions
+-- What matching needs of a workspace's webhooks.
+SELECT id, status, settings FROM webhooks WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id;
+
+-- name: webhook_owner
+-- The queue knows only the webhook; this finds its workspace. Deleted ones are found too, so that what is left of them can end.
+SELECT workspace_id FROM webhooks WHERE id = $1;
+
+-- name: webhook_secret_insert
+INSERT INTO webhook_secrets (id, workspace_id, webhook_id, kind, public_key, sealed, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, NULL);
+
+-- name: webhook_secret_expire
+-- The old secrets sign until then, unless they end earlier.
+UPDATE webhook_secrets SET expires_at = $3
+WHERE workspace_id = $1 AND webhook_id = $2 AND (expires_at IS NULL OR expires_at > $3);
+
+-- name: webhook_secret_list
+SELECT id, kind, public_key, sealed, created_at, expires_at FROM webhook_secrets
+WHERE workspace_id = $1 AND webhook_id = $2 AND (expires_at IS NULL OR expires_at > $3) ORDER BY id DESC;
+
+-- name: webhook_secret_delete_all
+DELETE FROM webhook_secrets WHERE workspace_id = $1 AND webhook_id = $2;
+
+-- name: webhook_delete_gone
+-- Deleted webhooks go once the last delivery that names them is older than what is kept.
+DELETE FROM webhooks WHERE deleted_at IS NOT NULL AND deleted_at < $1;
+
+-- name: webhook_sealed
+-- Sealed secrets of all workspaces, for the doctor's check of the secret key.
+SELECT id, webhook_id, sealed FROM webhook_secrets WHERE id > $1 ORDER BY id LIMIT $2;

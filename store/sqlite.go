@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/postroom/postroom"
+)
+
+// sqliteStore is a database file that this process owns. One goroutine, the committer, has the only writing
+// connection; reads go to a pool, which in WAL mode never waits for it.
+type sqliteStore struct {
+	texts   map[string]string
+	metrics *Metrics
+	path    string
+	lock    *os.File
+
+	readers *sql.DB
+	writers *sql.DB // of one connection
+	writer  *sqliteWriter
+
+	mu      sync.RWMutex // guards the sending to ops against its closing
+	closed  bool
+	ops     chan *op
+	stopped chan struct{}
+}
+
+// The page size suits rows of about a kilobyte, such as events. FULL makes each commit wait for the disk.
+// wal_autocheckpoint is in pages: a larger log is copied back less often.
+const sqlitePragmas = "_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)&_pragma=synchronous(full)" +
+	"&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(134217728)&_pragma=temp_store(memory)"
+
+func openSQLite(ctx context.Context, path string, texts map[string]string, c Config, metrics *Metrics) (backend, []string, error) {
+	s := &sqliteStore{texts: texts, metrics: metrics, path: path, ops: make(chan *op, 4096), stopped: make(chan struct{})}
+	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
+	var err error
+	if c.ReadOnly {
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil, fmt.Errorf("the database cannot be read: %w", err)
+		}
+	} else if err = s.own(path); err != nil {
+		return nil, nil, err
+	}
+	fail := func(err error) (backend, []string, error) {
+		return nil, nil, fmt.Errorf("SQLite database %s: %w", path, errors.Join(err, s.closeFiles()))
+	}
+
+	var applied []string
+	if !c.ReadOnly {
+		if s.writers, err = sql.Open("sqlite", name+"?_txlock=immediate&"+sqlitePragmas+"&_pragma=cache_size(-65536)"); err != nil {
+			return fail(err)
+		}
+		s.writers.SetMaxOpenConns(1)
+		conn, err := s.writers.Conn(ctx)
+		if err != nil {
+			return fail(err)
+		}
+		if err := quickCheck(ctx, conn); err != nil {
+			return fail(errors.Join(err, conn.Close()))
+		}
+		if applied, err = migrate(ctx, conn, sqlite, c.Now()); err != nil {
+			return fail(errors.Join(err, conn.Close()))
+		}
+		if s.writer, err = newSQLiteWriter(conn, texts, c.Node, metrics); err != nil {
+			return fail(errors.Join(err, conn.Close()))
+		}
+		// Whoever held these leases is gone: this process owns the file.
+		now := micros(c.Now())
+		if _, err := s.writer.querier.exec(ctx, "queue_take_over", now, int64(1)<<62); err != nil {
+			return fail(errors.Join(err, conn.Close()))
+		}
+	}
+	if s.readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-16384)&_pragma=temp_store(memory)"); err != nil {
+		return fail(err)
+	}
+	s.readers.SetMaxOpenConns(8)
+	s.readers.SetMaxIdleConns(8)
+	if err := s.readers.PingContext(ctx); err != nil {
+		return fail(err)
+	}
+	if c.ReadOnly {
+		close(s.stopped)
+		s.closed = true
+	} else {
+		go s.run()
+	}
+	return s, applied, nil
+}
+
+// own makes the folder, and takes a lock that ends with the process, so that two servers cannot use one file.
+func (s *sqliteStore) own(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("the folder of the database cannot be made: %w", err)
+	}
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("the database cannot be locked: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("the database %s is in use by another Postroom", path)
+	}
+	s.lock = f
+	return nil
+}
+
+// quickCheck notices at the start that the file is no database, or a damaged one.
+func quickCheck(ctx context.Context, conn *sql.Conn) error {
+	var n int
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n); err != nil {
+		return fmt.Errorf("it cannot be read (restore a backup, or try `sqlite3 FILE .recover`): %w", err)
+	}
+	return nil
+}
+
+// run is the committer.
+func (s *sqliteStore) run() {
+	defer close(s.stopped)
+	var batch []*op
+	for first := range s.ops {
+		batch = collect(first, s.ops, batch)
+		s.writer.commit(batch)
+		for i, o := range batch {
+			close(o.done)
+			batch[i] = nil
+		}
+	}
+}
+
+// submit hands an op to the committer and waits until it is durable or has failed. It does not give up early: what
+// was handed over may be stored, and the caller must know.
+func (s *sqliteStore) submit(o *op) error {
+	o.done = make(chan struct{})
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return errClosed
+	}
+	s.ops <- o
+	s.mu.RUnlock()
+	<-o.done
+	return o.err
+}
+
+var errClosed = &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database is closed: the server is shutting down."}
+
+func (s *sqliteStore) read(_ context.Context, f func(q querier) error) error {
+	return f(querier{s.readers, s.texts})
+}
+
+func (s *sqliteStore) write(_ context.Context, f func(q querier) error) error {
+	return s.submit(&op{change: f})
+}
+
+func (s *sqliteStore) publish(_ context.Context, pubs []*postroom.Publication) error {
+	return s.submit(&op{pubs: pubs})
+}
+
+func (s *sqliteStore) finish(_ context.Context, fins []*postroom.Finish) error {
+	return s.submit(&op{fins: fins})
+}
+
+func (s *sqliteStore) setDue(_ context.Context, changes []dueChange) error {
+	return s.submit(&op{dues: changes})
+}
+
+func (s *sqliteStore) claim(_ context.Context, c claim) ([]*postroom.Job, error) {
+	o := &op{claim: &c}
+	err := s.submit(o)
+	return o.jobs, err
+}
+
+func (s *sqliteStore) maintain(context.Context, time.Time) error { return nil }
+
+func (s *sqliteStore) expire(ctx context.Context, before time.Time, progress func(int64)) error {
+	return expireByDelete(ctx, s, before, progress)
+}
+
+func (s *sqliteStore) info(ctx context.Context) (Info, error) {
+	info := Info{Kind: string(sqlite), Detail: s.path}
+	var pages, size int64
+	err := s.readers.QueryRowContext(ctx, "SELECT sqlite_version(), (SELECT page_count FROM pragma_page_count()), (SELECT page_size FROM pragma_page_size())").Scan(&info.Version, &pages, &size)
+	info.SizeBytes = pages * size
+	return info, err
+}
+
+func (s *sqliteStore) close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.ops)
+	}
+	s.mu.Unlock()
+	<-s.stopped
+	return s.closeFiles()
+}
+
+func (s *sqliteStore) closeFiles() error {
+	var errs []error
+	if s.writer != nil {
+		errs = append(errs, s.writer.conn.Close())
+	}
+	for _, db := range []*sql.DB{s.readers, s.writers} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}

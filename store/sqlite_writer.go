@@ -1,0 +1,332 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// sqliteWriter owns the writing connection. Only the committer's goroutine uses it.
+//
+// The hot statements are prepared once and run on the driver's own connection: database/sql would cost about as much
+// again as SQLite itself.
+type sqliteWriter struct {
+	conn    *sql.Conn
+	querier querier
+	metrics *Metrics
+	node    postroom.NodeID
+	rollups rollups
+
+	begin, commitTx, rollback                         stmt
+	eventInsert, keyGet, keyPut, deliveryInsert       stmt
+	deliveryFinish, setDue, attemptInsert             stmt
+	rollupAdd, webhookPause, workspaceTouch, eventGet stmt
+}
+
+// stmt is a prepared statement of the driver, with room for its arguments.
+type stmt struct {
+	name string
+	driver.Stmt
+	args []driver.NamedValue
+}
+
+func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.NodeID, metrics *Metrics) (*sqliteWriter, error) {
+	w := &sqliteWriter{conn: conn, querier: querier{conn, texts}, metrics: metrics, node: node}
+	statements := []struct {
+		to   *stmt
+		name string
+		text string
+	}{
+		{&w.begin, "begin", "BEGIN IMMEDIATE"}, {&w.commitTx, "commit", "COMMIT"}, {&w.rollback, "rollback", "ROLLBACK"},
+		{&w.eventInsert, "event_insert", ""}, {&w.keyGet, "event_key_get", ""}, {&w.keyPut, "event_key_put", ""},
+		{&w.deliveryInsert, "delivery_insert", ""}, {&w.deliveryFinish, "delivery_finish", ""}, {&w.setDue, "delivery_set_due", ""},
+		{&w.attemptInsert, "attempt_insert", ""}, {&w.rollupAdd, "rollup_add", ""}, {&w.webhookPause, "webhook_pause", ""},
+		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_by_id", ""},
+	}
+	err := conn.Raw(func(dc any) error {
+		c, ok := dc.(driver.ConnPrepareContext)
+		if !ok {
+			return errors.New("the SQLite driver cannot prepare statements")
+		}
+		for _, s := range statements {
+			if s.text == "" {
+				if s.text = texts[s.name]; s.text == "" {
+					return fmt.Errorf("there is no SQL named %q", s.name)
+				}
+			}
+			prepared, err := c.PrepareContext(context.Background(), s.text)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			*s.to = stmt{name: s.name, Stmt: prepared}
+		}
+		return nil
+	})
+	return w, err
+}
+
+// bind puts values where the driver reads them.
+func (s *stmt) bind(values []driver.Value) []driver.NamedValue {
+	s.args = s.args[:0]
+	for i, v := range values {
+		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	return s.args
+}
+
+// exec runs the statement and says how many rows it touched. Values are int64, string, []byte or nil.
+func (s *stmt) exec(values ...driver.Value) (int64, error) {
+	runner, ok := s.Stmt.(driver.StmtExecContext)
+	if !ok {
+		return 0, errors.New("the SQLite driver cannot run prepared statements")
+	}
+	res, err := runner.ExecContext(context.Background(), s.bind(values))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return res.RowsAffected()
+}
+
+// row runs the statement and reads its first row into dest; false when there is none.
+func (s *stmt) row(dest []driver.Value, values ...driver.Value) (bool, error) {
+	runner, ok := s.Stmt.(driver.StmtQueryContext)
+	if !ok {
+		return false, errors.New("the SQLite driver cannot run prepared statements")
+	}
+	rows, err := runner.QueryContext(context.Background(), s.bind(values))
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", s.name, err)
+	}
+	err = rows.Next(dest)
+	closing := rows.Close()
+	if errors.Is(err, io.EOF) {
+		return false, closing
+	}
+	return err == nil, errors.Join(err, closing)
+}
+
+// commit runs the ops in one transaction. When one of them fails, each gets a transaction of its own, so that it
+// cannot take the others with it.
+func (w *sqliteWriter) commit(batch []*op) {
+	err := w.transaction(batch)
+	switch {
+	case err == nil:
+		w.metrics.Ops.add(len(batch))
+		return
+	case len(batch) == 1:
+		batch[0].err = err
+		return
+	}
+	for _, o := range batch {
+		if o.err = w.transaction([]*op{o}); o.err == nil {
+			w.metrics.Ops.add(1)
+		}
+	}
+}
+
+func (w *sqliteWriter) transaction(batch []*op) (err error) {
+	if _, err := w.begin.exec(); err != nil {
+		w.metrics.Failed.add(1)
+		return err
+	}
+	defer func() {
+		if err != nil {
+			w.metrics.Failed.add(1)
+			_, _ = w.rollback.exec() // fails when SQLite has rolled back already, as it does when the disk is full
+		}
+	}()
+	w.rollups.reset()
+	for _, o := range batch {
+		if err := w.apply(o, len(batch) > 1); err != nil {
+			return err
+		}
+	}
+	if err := w.addRollups(); err != nil {
+		return err
+	}
+	if _, err := w.commitTx.exec(); err != nil {
+		return err
+	}
+	w.metrics.Commits.add(1)
+	return nil
+}
+
+// apply does one op. An error that a change reports for a person ends that change only; any other error ends the
+// transaction.
+func (w *sqliteWriter) apply(o *op, shared bool) error {
+	switch {
+	case o.pubs != nil:
+		for _, p := range o.pubs {
+			if err := w.publish(p); err != nil {
+				return err
+			}
+		}
+	case o.fins != nil:
+		for _, f := range o.fins {
+			if err := w.finish(f); err != nil {
+				return err
+			}
+		}
+	case o.dues != nil:
+		for _, d := range o.dues {
+			if _, err := w.setDue.exec(d.id[:], int64(d.claim), int64(d.state), micros(d.due)); err != nil {
+				return err
+			}
+		}
+	case o.claim != nil:
+		return w.claim(o)
+	case o.change != nil && !shared:
+		return guarded(func() error { return o.change(w.querier) })
+	case o.change != nil:
+		return w.applyChange(o)
+	}
+	return nil
+}
+
+// applyChange runs a change under a savepoint, so that its failure leaves the rest of the transaction as it was.
+func (w *sqliteWriter) applyChange(o *op) error {
+	ctx := context.Background()
+	if _, err := w.conn.ExecContext(ctx, "SAVEPOINT change"); err != nil {
+		return err
+	}
+	if o.err = guarded(func() error { return o.change(w.querier) }); o.err != nil {
+		if _, err := w.conn.ExecContext(ctx, "ROLLBACK TO change"); err != nil {
+			return err
+		}
+	}
+	_, err := w.conn.ExecContext(ctx, "RELEASE change")
+	return err
+}
+
+func (w *sqliteWriter) publish(p *postroom.Publication) error {
+	e := p.Event
+	p.Duplicate = nil
+	for _, key := range p.Keys {
+		var found [2]driver.Value
+		ok, err := w.keyGet.row(found[:], e.WorkspaceID[:], key)
+		if err != nil {
+			return err
+		}
+		if created, _ := found[1].(int64); ok && created > micros(e.PublishedAt().Add(-keyLife)) {
+			var id postroom.EventID
+			if err := id.Scan(found[0]); err != nil {
+				return err
+			}
+			p.Duplicate = &id
+			return nil
+		}
+	}
+	for _, key := range p.Keys {
+		if _, err := w.keyPut.exec(e.WorkspaceID[:], key, e.ID[:], micros(e.PublishedAt())); err != nil {
+			return err
+		}
+	}
+	if _, err := w.eventInsert.exec(e.ID[:], e.WorkspaceID[:], textOrNull(e.UID), e.Type, micros(e.Time), textOrNull(e.Actor),
+		textOrNull(e.OrderingKey), textOrNull(e.Contact), textOrNull(e.Campaign), e.Data); err != nil {
+		return err
+	}
+	for i := range p.Deliveries {
+		d := &p.Deliveries[i]
+		if _, err := w.deliveryInsert.exec(d.ID[:], e.WorkspaceID[:], e.ID[:], d.WebhookID[:], e.Type, int64(d.State),
+			firstClaim(d.State), micros(d.DueAt), boolInt(d.Test)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyLife is how long an event's id or an Idempotency-Key is remembered.
+const keyLife = 24 * time.Hour
+
+// firstClaim is the claim of a delivery that is stored leased: the publisher's node holds it from the start.
+func firstClaim(state postroom.DeliveryState) int64 {
+	if state == postroom.StateLeased {
+		return 1
+	}
+	return 0
+}
+
+func (w *sqliteWriter) finish(f *postroom.Finish) error {
+	v := finishValues(f)
+	touched, err := w.deliveryFinish.exec(f.Job.DeliveryID[:], int64(f.Job.Claim), int64(f.Outcome.State), v.due, v.made, v.statusCode, v.errorKind, v.at)
+	if err != nil {
+		return err
+	}
+	f.Lost = touched == 0
+	if f.Attempt != nil {
+		if _, err := w.attemptInsert.exec(v.attempt()...); err != nil {
+			return err
+		}
+		w.rollups.add(f)
+	}
+	if f.Outcome.Pause != "" && !f.Lost {
+		workspace := f.Job.Event.WorkspaceID
+		if _, err := w.webhookPause.exec(workspace[:], f.Job.WebhookID[:], f.Outcome.Pause, v.now); err != nil {
+			return err
+		}
+		_, err := w.workspaceTouch.exec(workspace[:])
+		return err
+	}
+	return nil
+}
+
+func (w *sqliteWriter) addRollups() error {
+	for _, sum := range w.rollups.sorted() {
+		values := []driver.Value{sum.workspace[:], sum.webhook[:], sum.minute, w.node[:], sum.attempts, sum.succeeded, sum.failed,
+			sum.retried, sum.answered, sum.latencyUs, sum.statusCode, sum.at}
+		for _, n := range sum.classes {
+			values = append(values, n)
+		}
+		if _, err := w.rollupAdd.exec(values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim leases due deliveries and reads their events. A delivery whose event is gone is cancelled.
+func (w *sqliteWriter) claim(o *op) error {
+	o.jobs = nil
+	c, events := o.claim, map[postroom.DeliveryID]postroom.EventID{}
+	err := w.querier.each(context.Background(), "queue_claim", func(row func(...any) error) error {
+		j := &postroom.Job{WebhookID: c.webhook, From: c.state, LeaseUntil: c.until}
+		var event postroom.EventID
+		if err := row(&j.DeliveryID, &event, &j.Claim, &j.Attempts, &j.Test); err != nil {
+			return err
+		}
+		o.jobs, events[j.DeliveryID] = append(o.jobs, j), event
+		return nil
+	}, int64(c.state), c.webhook, micros(c.now), micros(c.until), c.limit)
+	if err != nil {
+		return err
+	}
+	return o.resolve(func(j *postroom.Job) (*postroom.Event, error) { return w.eventByID(events[j.DeliveryID]) },
+		func(j *postroom.Job) error {
+			_, err := w.deliveryFinish.exec(j.DeliveryID[:], int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
+			return err
+		})
+}
+
+func (w *sqliteWriter) eventByID(id postroom.EventID) (*postroom.Event, error) {
+	var v [10]driver.Value
+	ok, err := w.eventGet.row(v[:], id[:])
+	if err != nil || !ok {
+		return nil, err
+	}
+	e := &postroom.Event{}
+	if err := errors.Join(e.ID.Scan(v[0]), e.WorkspaceID.Scan(v[1])); err != nil {
+		return nil, err
+	}
+	text := func(v driver.Value) string { s, _ := v.(string); return s }
+	at, _ := v[4].(int64)
+	data, _ := v[9].([]byte)
+	e.UID, e.Type, e.Time, e.Actor, e.OrderingKey = text(v[2]), text(v[3]), fromMicros(at), text(v[5]), text(v[6])
+	e.Contact, e.Campaign, e.Data = text(v[7]), text(v[8]), data
+	return e, nil
+}

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// Config says which database to open, and how.
+type Config struct {
+	URL  string           // "sqlite:PATH" or "postgres://…"
+	Node postroom.NodeID  // this process
+	Log  *slog.Logger     // nil for none
+	Now  func() time.Time // for partitions and migrations; nil for time.Now
+	// ReadOnly opens a database, which another process may be using, to look at it only.
+	ReadOnly bool
+}
+
+// Store is the database. It is safe for concurrent use.
+type Store struct {
+	backend
+	dialect dialect
+	texts   map[string]string
+	log     *slog.Logger
+	now     func() time.Time
+	applied []string
+	metrics Metrics
+}
+
+// backend is what the two databases do differently.
+type backend interface {
+	// read runs f on a connection that does not wait for writers.
+	read(ctx context.Context, f func(q querier) error) error
+	// write runs f in a transaction and returns when it is durable. f may run again, so it must set and not add.
+	write(ctx context.Context, f func(q querier) error) error
+
+	publish(ctx context.Context, pubs []*postroom.Publication) error
+	finish(ctx context.Context, fins []*postroom.Finish) error
+	claim(ctx context.Context, c claim) ([]*postroom.Job, error)
+	setDue(ctx context.Context, changes []dueChange) error
+	// expire deletes what is older than the bound, in small steps, and calls progress after each.
+	expire(ctx context.Context, before time.Time, progress func(rows int64)) error
+	// maintain does what the database needs from time to time, such as making partitions.
+	maintain(ctx context.Context, now time.Time) error
+	info(ctx context.Context) (Info, error)
+	close() error
+}
+
+// Open opens the database and applies the migrations that are missing. On SQLite it also puts back into the queue what an
+// earlier process left leased: this process is the only one, so those leases are void.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Store{log: c.Log, now: c.Now}
+	var err error
+	switch {
+	case strings.HasPrefix(c.URL, "sqlite:"):
+		s.dialect = sqlite
+		if s.texts, err = loadSQL(sqlite); err != nil {
+			return nil, err
+		}
+		s.backend, s.applied, err = openSQLite(ctx, filepath.Clean(strings.TrimPrefix(c.URL, "sqlite:")), s.texts, c, &s.metrics)
+	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
+		s.dialect = postgres
+		if s.texts, err = loadSQL(postgres); err != nil {
+			return nil, err
+		}
+		s.backend, s.applied, err = openPostgres(ctx, c.URL, s.texts, c, &s.metrics)
+	default:
+		return nil, fmt.Errorf("the database %q is neither sqlite:PATH nor postgres://…", c.URL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Applied are the migrations that Open applied.
+func (s *Store) Applied() []string { return s.applied }
+
+// Close waits for the commits under way and closes the database.
+func (s *Store) Close() error { return s.close() }
+
+// Ping proves that the database can store: it commits a row.
+func (s *Store) Ping(ctx context.Context, now time.Time) error {
+	return s.write(ctx, func(q querier) error {
+		_, err := q.exec(ctx, "meta_put", "ping", []byte(now.UTC().Format(time.RFC3339)))
+		return err
+	})
+}
+
+// Maintain does what the database needs from time to time, such as making the partitions of the days to come. Call
+// it at least once a day.
+func (s *Store) Maintain(ctx context.Context, now time.Time) error { return s.maintain(ctx, now) }
+
+// Meta gives a value that belongs to the whole database, such as the check of the secret key; nil when there is none.
+func (s *Store) Meta(ctx context.Context, key string) (value []byte, err error) {
+	err = s.read(ctx, func(q querier) error {
+		return q.one(ctx, "meta_get", []any{&value}, key)
+	})
+	if errors.Is(err, errNoRow) {
+		return nil, nil
+	}
+	return value, err
+}
+
+// SetMeta sets a value that belongs to the whole database.
+func (s *Store) SetMeta(ctx context.Context, key string, value []byte) error {
+	return s.write(ctx, func(q querier) error {
+		_, err := q.exec(ctx, "meta_put", key, value)
+		return err
+	})
+}
+
+// Metrics are the committer's counters.
+func (s *Store) Metrics() *Metrics { return &s.metrics }
+
+// Info is what an operator wants to know of the database.
+type Info struct {
+	Kind      string // "sqlite" or "postgres"
+	Version   string
+	SizeBytes int64
+	Detail    string // such as the path, or the partitions
+}
+
+// Info asks the database about itself.
+func (s *Store) Info(ctx context.Context) (Info, error) { return s.info(ctx) }
+
+// Metrics counts what the committer did; the server publishes it.
+type Metrics struct {
+	Commits counter // transactions committed
+	Ops     counter // writes that shared them
+	Failed  counter // transactions that failed
+}
+
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+func microsOrNull(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
