@@ -258,7 +258,8 @@ func clone(s postroom.WebhookSettings) (c postroom.WebhookSettings, err error) {
 	if err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal(b, &c)
+	err = json.Unmarshal(b, &c)
+	return c, err
 }
 
 // DeleteWebhook deletes a webhook. The log of its deliveries stays until it is too old; what still waits is cancelled.

@@ -53,13 +53,14 @@ func foundDatabases() []string {
 type opened struct {
 	url    string // as POSTROOM_DATABASE has it
 	server *child // the PostgreSQL that was started for it; nil if none was
+	stays  bool   // it was there before, and the next run uses it too
 }
 
 // open makes a database whose files are in dir, unless there is one already.
 func (d database) open(ctx context.Context, dir string) (opened, error) {
 	switch {
 	case d.url != "":
-		return opened{url: d.url}, nil
+		return opened{url: d.url, stays: true}, nil
 	case d.kind == sqlite:
 		return opened{url: "sqlite:" + filepath.Join(dir, "postroom.db")}, nil
 	default:

@@ -3,7 +3,6 @@ package bench
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -111,8 +110,7 @@ func (f *fake) create(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("unexpected %+v (%v)", in, err), http.StatusUnprocessableEntity)
 		return
 	}
-	ids := postroom.NewIDs(time.Now, rand.Reader)
-	id := postroom.WebhookID(ids.New())
+	id := postroom.NewID[postroom.WebhookKind](time.Now())
 	h := fakeHook{url: in.URL, eventType: in.Events[0], queue: make(chan []byte, 10_000)}
 	for range 8 {
 		go f.deliver(h)

@@ -129,17 +129,22 @@ func (g *gateway) target(s *session) target {
 // close ends the server, after removing its webhooks if its database stays, and removes its files.
 func (g *gateway) close(ctx context.Context) error {
 	var errs []error
-	if g.database.url != "" && g.database.server == nil {
-		// Even when ctx has ended: the next run wants the database without them.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-		defer cancel()
-		for _, id := range g.webhooks {
-			if g.server.hasEnded() {
-				break
-			}
-			errs = append(errs, g.client.DeleteWebhook(ctx, id))
-		}
+	if g.database.stays && len(g.webhooks) > 0 && !g.server.hasEnded() {
+		errs = append(errs, g.removeWebhooks(ctx))
 	}
 	errs = append(errs, g.server.end(syscall.SIGTERM), g.database.close(), os.RemoveAll(g.dir))
 	return errors.Join(errs...)
+}
+
+// removeWebhooks removes what createWebhooks made, even when ctx has ended: the next run wants a database without them.
+func (g *gateway) removeWebhooks(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout) // a backlog is cancelled with its webhook
+	defer cancel()
+	for len(g.webhooks) > 0 {
+		if err := g.client.DeleteWebhook(ctx, g.webhooks[0]); err != nil {
+			return fmt.Errorf("remove a webhook: %w", err)
+		}
+		g.webhooks = g.webhooks[1:]
+	}
+	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test binary stand for the postroom program, since a benchmark starts its own executable again.
@@ -22,6 +24,10 @@ func TestMain(m *testing.M) {
 		case "leave-orphan":
 			exit(leaveOrphan(os.Args[2], os.Args[3]))
 		}
+	}
+	// With the race detector each process would sleep for a second when it ends, and there are many.
+	if err := os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0")); err != nil {
+		exit(err)
 	}
 	os.Exit(m.Run())
 }
@@ -43,7 +49,7 @@ func testConfig(t *testing.T) Config {
 	}
 	return Config{
 		Executable: executable, Dir: t.TempDir(), Databases: []string{"sqlite"},
-		Events: 500, Publishers: 16, Runs: 1, Warmup: 20, BulkLines: 50, Rate: 500, Paced: 100_000_000, Backlog: 120,
+		Events: 500, Publishers: 16, Runs: 1, Warmup: 20, BulkLines: 50, Rate: 500, Paced: 100 * time.Millisecond, Backlog: 120, settle: time.Millisecond,
 	}
 }
 
@@ -64,4 +70,14 @@ func testSession(t *testing.T) *session {
 		}
 	})
 	return s
+}
+
+// cancelWhen gives a context that ends once check is true.
+func cancelWhen(t *testing.T, check func() bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		_ = poll(ctx, 5*time.Millisecond, func() (bool, error) { return check(), nil }) // or the test has ended
+	}()
+	return ctx, cancel
 }

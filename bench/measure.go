@@ -49,24 +49,12 @@ func (m Measurement) loss() error {
 	return errors.Join(errs...)
 }
 
-// cpuPerEvent is the CPU time of all processes for each event, in µs.
-func (m Measurement) cpuPerEvent() (sum float64) {
-	for _, u := range m.Processes {
-		sum += u.CPUPerEvent
-	}
-	return sum
-}
-
 // process is one whose use of the machine is measured.
 type process struct {
 	name   string
 	child  *child // nil for this process, the publisher
 	family bool   // with the processes that it has started, as PostgreSQL does; their memory is shared, and not summed
 }
-
-// settle is how long a server may still work after the last arrival, such as storing what became of it, before its
-// CPU time is read. It is not part of the time measured.
-const settle = 250 * time.Millisecond
 
 // arrivalPoll is how often the receiver is asked whether all is there. It knows when the last one came, so this is no
 // part of what is measured.
@@ -92,7 +80,7 @@ func (s *session) measure(ctx context.Context, t target, l load) (m Measurement,
 	if err != nil {
 		return m, err
 	}
-	if err := pause(ctx, settle); err != nil {
+	if err := pause(ctx, s.cfg.settle); err != nil {
 		return m, err
 	}
 	after, err := usage(processes)

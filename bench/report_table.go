@@ -23,16 +23,23 @@ func (r *Report) writeTable(w io.Writer) error {
 func (c *Comparison) table(b *bytes.Buffer) {
 	fmt.Fprintf(b, "\n%s\n", c.What)
 	pair := c.typical()
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\tdeliveries/s\tarrival p50\tp95\tp99\tmax\tanswer p50\tp95\tp99\tmax ms\t\n")
-	for _, side := range []struct {
+	sides := []struct {
 		name string
 		m    Measurement
-	}{{c.Base, pair.Base}, {c.Subject, pair.Subject}} {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", side.name, rounded(side.m.PerSecond), side.m.Latency.cells(), side.m.Publish.cells())
+	}{{c.Base, pair.Base}, {c.Subject, pair.Subject}}
+
+	speed := newColumns(b, "", "deliveries/s", "arrival in ms: p50", "p95", "p99", "max", "answer in ms: p50", "p95", "p99", "max")
+	for _, s := range sides {
+		speed.row(append([]string{s.name, rounded(s.m.PerSecond)}, append(s.m.Latency.cells(), s.m.Publish.cells()...)...)...)
 	}
-	_ = t.Flush() // to memory
-	fmt.Fprintf(b, "  %s: %s\n  %s: %s\n", c.Base, pair.Base.cost(), c.Subject, pair.Subject.cost())
+	speed.end()
+
+	cost := newColumns(b, "", "CPU s", "CPU in µs/event: all", "publisher", "server", "database", "receiver", "peak MiB: publisher", "server", "receiver")
+	for _, s := range sides {
+		cost.row(append([]string{s.name}, s.m.cost()...)...)
+	}
+	cost.end()
+
 	for _, p := range c.Pairs {
 		p.Base.faults(b, c.Base)
 		p.Subject.faults(b, c.Subject)
@@ -40,13 +47,27 @@ func (c *Comparison) table(b *bytes.Buffer) {
 	fmt.Fprintf(b, "  ⇒ %s%s\n", c.result(), c.goalWords())
 }
 
-func (p Percentiles) cells() string {
-	return strings.Join([]string{ms(p.P50), ms(p.P95), ms(p.P99), ms(p.Max)}, "\t")
+// columns is a table whose columns are as wide as what they hold, aligned at the right.
+type columns struct{ w *tabwriter.Writer }
+
+func newColumns(b *bytes.Buffer, titles ...string) columns {
+	c := columns{tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)}
+	c.row(titles...)
+	return c
 }
+
+func (c columns) row(cells ...string) { fmt.Fprintf(c.w, "%s\t\n", strings.Join(cells, "\t")) }
+
+func (c columns) end() { _ = c.w.Flush() } // to memory, which takes it
+
+func (p Percentiles) cells() []string { return []string{ms(p.P50), ms(p.P95), ms(p.P99), ms(p.Max)} }
 
 // result is the metric in words.
 func (c *Comparison) result() string {
 	what := map[Metric]string{Throughput: "ratio of throughput", P99: "p99", P99Ratio: "ratio of p99"}[c.Metric]
+	if len(c.Pairs) == 1 {
+		return fmt.Sprintf("%s %s (one run)", what, c.Metric.number(c.Median))
+	}
 	return fmt.Sprintf("%s %s (%s in %d runs)", what, c.Metric.number(c.Median), c.spread(), len(c.Pairs))
 }
 
@@ -54,23 +75,35 @@ func (c *Comparison) goalWords() string {
 	if c.Goal == nil {
 		return ""
 	}
-	return fmt.Sprintf("; must reach %s, aims at %s: %s", c.Goal.MustText, c.Goal.AimText, c.verdict())
+	return fmt.Sprintf("; required: %s, aim: %s: %s", c.Goal.MustText, c.Goal.AimText, c.verdict())
 }
 
-// cost says which process used how much of the machine.
-func (m Measurement) cost() string {
+// cost are the cells that say how much of the machine was used; a dash stands for what was not, or is not known.
+func (m Measurement) cost() []string {
+	cells := []string{"–", "–", "–", "–", "–", "–", "–", "–", "–"}
 	if len(m.Processes) == 0 {
-		return "CPU and memory are measured on Linux only"
+		return cells
 	}
-	var parts []string
+	var seconds, perEvent float64
 	for _, u := range m.Processes {
-		part := fmt.Sprintf("%s %.2f s (%.1f µs)", u.Process, u.CPUSeconds, u.CPUPerEvent)
-		if u.PeakBytes > 0 {
-			part += fmt.Sprintf(" %.0f MiB", float64(u.PeakBytes)/(1<<20))
+		seconds += u.CPUSeconds
+		perEvent += u.CPUPerEvent
+		cpu, peak := 3, 7 // the server: Postroom or the bare forwarder
+		switch u.Process {
+		case "publisher":
+			cpu, peak = 2, 6
+		case "postgres":
+			cpu = 4 // its memory is not measured
+		case roleReceiver:
+			cpu, peak = 5, 8
 		}
-		parts = append(parts, part)
+		cells[cpu] = fmt.Sprintf("%.1f", u.CPUPerEvent)
+		if u.PeakBytes > 0 {
+			cells[peak] = fmt.Sprintf("%.0f", float64(u.PeakBytes)/(1<<20))
+		}
 	}
-	return fmt.Sprintf("CPU (per event) and peak memory: %s; %.1f µs in all", strings.Join(parts, ", "), m.cpuPerEvent())
+	cells[0], cells[1] = fmt.Sprintf("%.2f", seconds), fmt.Sprintf("%.1f", perEvent)
+	return cells
 }
 
 // faults writes a line about what did not go well, if anything did not.

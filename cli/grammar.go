@@ -18,6 +18,7 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" group:"server" help:"Start the server."`
 	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database to this version's schema."`
 	Doctor  doctorCmd  `cmd:"" group:"server" help:"Check the settings, the database and the network."`
+	Demo    demoCmd    `cmd:"" group:"try" help:"See it work: a server, a receiver and a hundred events."`
 
 	Events     eventsCmd     `cmd:"" group:"use" help:"Publish events, find them, follow them."`
 	EventTypes eventTypesCmd `cmd:"" name:"event-types" group:"use" help:"The catalogue of event types, and your own."`
@@ -52,6 +53,7 @@ func newParser(g *grammar, c Config, exit func(int)) (*kong.Kong, error) {
 		kong.Help(printHelp),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "server", Title: "Server:"},
+			{Key: "try", Title: "Try it:"},
 			{Key: "use", Title: "Events and webhooks:"},
 			{Key: "access", Title: "Access:"},
 			{Key: "other", Title: "Other:"},

@@ -31,8 +31,10 @@ type Opener interface {
 	Open(context string, sealed []byte) ([]byte, error)
 }
 
-// AuthContext and SecretContext are what a webhook's auth and its secrets are sealed for.
-func AuthContext(id postroom.WebhookID) string   { return "webhook auth " + id.String() }
+// AuthContext is what a webhook's auth is sealed for.
+func AuthContext(id postroom.WebhookID) string { return "webhook auth " + id.String() }
+
+// SecretContext is what a webhook's secrets are sealed for.
 func SecretContext(id postroom.WebhookID) string { return "webhook secret " + id.String() }
 
 // maxTargets bounds how many webhooks are kept ready.

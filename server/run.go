@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ type Options struct {
 // Run starts Postroom and serves until ctx ends; then it stops in an orderly way, for as long as the settings allow.
 func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 	log := logger(cfg, o.Stderr)
+	defer runtime.KeepAlive(ballast())
 	stopProfile, err := profile(o.CPUProfile)
 	if err != nil {
 		return err
@@ -89,6 +91,11 @@ func logger(cfg config.Config, out io.Writer) *slog.Logger {
 	}
 	return slog.New(slog.NewJSONHandler(out, options))
 }
+
+// ballast is memory that is never touched, so that it costs address space only. What Postroom keeps in memory is small,
+// and the garbage collector would run dozens of times a second under load; it lets the heap grow in proportion to what is
+// allocated, and so it runs when some 64 MiB more have been used (docs/performance.md).
+func ballast() []byte { return make([]byte, 64<<20) }
 
 func profile(file string) (stop func() error, err error) {
 	if file == "" {

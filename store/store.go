@@ -145,13 +145,6 @@ type Metrics struct {
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
-func microsOrNull(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return t.UnixMicro()
-}
-
 func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 func textOrNull(s string) any {
