@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 )
 
 // webhookInput is the body of a call that makes a webhook.
@@ -102,7 +103,7 @@ func (a *api) listWebhooks(ctx context.Context, c *call, in *PageParams) (*page[
 }
 
 func (a *api) createWebhook(ctx context.Context, c *call, _ *struct{}) (*newWebhook, error) {
-	var in webhookInput
+	in := webhookInput{WebhookSettings: app.DefaultSettings()}
 	if err := decode(c.body, &in); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package bench
 
-import (
-	"slices"
-)
+import "slices"
 
 // Metric says what number a comparison comes down to.
 type Metric string
@@ -33,6 +31,9 @@ type Comparison struct {
 	Median   float64 `json:"median"` // of the metric over the pairs
 	Lowest   float64 `json:"lowest"`
 	Highest  float64 `json:"highest"`
+	// CPURatio is the CPU time of all processes for a delivery of the base, as a part of the subject's, median over the
+	// pairs; 0 where it is not known. On a machine that is busy with other things it says more than throughput does.
+	CPURatio float64 `json:"cpu_ratio"`
 }
 
 // Goal is what a metric must reach, and what it aims at.
@@ -45,14 +46,16 @@ type Goal struct {
 
 // summarise works out the metric of the pairs.
 func (c *Comparison) summarise() {
-	values := make([]float64, 0, len(c.Pairs))
+	var values, cpu []float64
 	for _, p := range c.Pairs {
 		values = append(values, c.value(p))
+		cpu = append(cpu, quotient(p.Base.cpuPerDelivery(), p.Subject.cpuPerDelivery()))
 	}
 	if len(values) == 0 {
 		return
 	}
 	c.Median, c.Lowest, c.Highest = median(values), slices.Min(values), slices.Max(values)
+	c.CPURatio = median(cpu)
 }
 
 func (c *Comparison) value(p Pair) float64 {

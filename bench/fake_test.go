@@ -188,8 +188,7 @@ func (f *fake) take(body []byte) bool {
 	times := 1
 	switch tenth := f.events%10 == 0; {
 	case f.fault == "die" && f.events == 100:
-		fmt.Fprintln(os.Stderr, "the fake dies")
-		os.Exit(3)
+		exit(errors.New("the fake dies"))
 	// The warm-up is spared, which has to succeed.
 	case !tenth || f.events <= 20:
 	case f.fault == "lose":

@@ -73,7 +73,8 @@ func (s *session) startPostroom(ctx context.Context, db database, hooks []hook) 
 	if g.client, err = client.New(client.Config{URL: g.base, Key: s.adminKey}); err != nil {
 		return g, err
 	}
-	return g, g.createWebhooks(ctx, hooks)
+	err = g.createWebhooks(ctx, hooks)
+	return g, err
 }
 
 // ready returns when the server can store.

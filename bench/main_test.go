@@ -14,15 +14,8 @@ import (
 // TestMain lets the test binary stand for the postroom program, since a benchmark starts its own executable again.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		switch os.Args[1] {
-		case roleCommand:
-			exit(Role(ctx, os.Args[2], os.Args[3:]))
-		case "serve":
-			exit(serveFake(ctx, os.Args[2:]))
-		case "leave-orphan":
-			exit(leaveOrphan(os.Args[2], os.Args[3]))
+		if role := childOf(os.Args[1]); role != nil {
+			exit(role(os.Args[2:]))
 		}
 	}
 	// With the race detector each process would sleep for a second when it ends, and there are many.
@@ -30,6 +23,27 @@ func TestMain(m *testing.M) {
 		exit(err)
 	}
 	os.Exit(m.Run())
+}
+
+// childOf is what this process does when it was started for a command, nil when it was started to test.
+func childOf(command string) func(args []string) error {
+	inContext := func(do func(ctx context.Context, args []string) error) func([]string) error {
+		return func(args []string) error {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return do(ctx, args)
+		}
+	}
+	switch command {
+	case roleCommand:
+		return inContext(func(ctx context.Context, args []string) error { return Role(ctx, args[0], args[1:]) })
+	case "serve":
+		return inContext(serveFake)
+	case "leave-orphan":
+		return func(args []string) error { return leaveOrphan(args[0], args[1]) }
+	default:
+		return nil
+	}
 }
 
 func exit(err error) {

@@ -49,6 +49,15 @@ func (m Measurement) loss() error {
 	return errors.Join(errs...)
 }
 
+// cpuPerDelivery is the CPU time of all processes for each delivery, in seconds.
+func (m Measurement) cpuPerDelivery() float64 {
+	var sum float64
+	for _, u := range m.Processes {
+		sum += u.CPUSeconds
+	}
+	return quotient(sum, float64(m.Arrived))
+}
+
 // process is one whose use of the machine is measured.
 type process struct {
 	name   string

@@ -16,18 +16,37 @@ import (
 
 // TestChildOfKilledProcess checks that no process of a benchmark outlives it.
 func TestChildOfKilledProcess(t *testing.T) {
-	port, err := freePort()
+	for _, program := range []string{"serve", "postgres"} {
+		cmd, address := startOrphanage(t, openDir(t), program)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Errorf("%s: its parent ended well, and should have been killed", program)
+		}
+		waitGone(t, address)
+	}
+}
+
+// openDir is a temporary directory that PostgreSQL's account can go through, as it cannot through t.TempDir.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "postroom-bench-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := startOrphanage(t, "127.0.0.1:"+port)
-	if err := cmd.Process.Kill(); err != nil {
+	t.Cleanup(func() {
+		// A server that was killed may write for one more moment.
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := poll(ctx, 20*time.Millisecond, func() (bool, error) { return os.RemoveAll(dir) == nil, nil }); err != nil {
+			t.Errorf("remove %s: %v", dir, err)
+		}
+	})
+	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Wait(); err == nil {
-		t.Error("it ended well, and should have been killed")
-	}
-	waitGone(t, "127.0.0.1:"+port)
+	return dir
 }
 
 func TestUsage(t *testing.T) {
@@ -55,14 +74,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestPrivatePostgres(t *testing.T) {
-	dir, err := os.MkdirTemp("", "postroom-bench-test-") // not t.TempDir, which PostgreSQL's account cannot enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
+	dir := openDir(t)
 	db, err := database{kind: postgres}.open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)

@@ -38,8 +38,12 @@ func settingsOf(c Config) Settings {
 
 // words are the settings as a reader wants them.
 func (s Settings) words() string {
-	return fmt.Sprintf("%s events of %s bytes from %d publishers after a warm-up of %s; %d posts at a time; median of %d runs; steady rate: %d/s for %v",
-		count(s.Events), count(s.EventBytes), s.Publishers, count(s.Warmup), s.Concurrency, s.Runs, s.Rate,
+	runs := "one run"
+	if s.Runs > 1 {
+		runs = fmt.Sprintf("median of %d runs", s.Runs)
+	}
+	return fmt.Sprintf("%s events of %s bytes from %d publishers after a warm-up of %s; %d posts at a time; %s; steady rate: %d/s for %v",
+		count(s.Events), count(s.EventBytes), s.Publishers, count(s.Warmup), s.Concurrency, runs, s.Rate,
 		time.Duration(s.PacedS*float64(time.Second)).Round(time.Millisecond))
 }
 

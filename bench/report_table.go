@@ -65,10 +65,15 @@ func (p Percentiles) cells() []string { return []string{ms(p.P50), ms(p.P95), ms
 // result is the metric in words.
 func (c *Comparison) result() string {
 	what := map[Metric]string{Throughput: "ratio of throughput", P99: "p99", P99Ratio: "ratio of p99"}[c.Metric]
-	if len(c.Pairs) == 1 {
-		return fmt.Sprintf("%s %s (one run)", what, c.Metric.number(c.Median))
+	runs := "one run"
+	if len(c.Pairs) > 1 {
+		runs = fmt.Sprintf("%s in %d runs", c.spread(), len(c.Pairs))
 	}
-	return fmt.Sprintf("%s %s (%s in %d runs)", what, c.Metric.number(c.Median), c.spread(), len(c.Pairs))
+	text := fmt.Sprintf("%s %s (%s)", what, c.Metric.number(c.Median), runs)
+	if c.Metric == Throughput && c.CPURatio > 0 {
+		text += fmt.Sprintf(", by CPU time alone %.2f", c.CPURatio)
+	}
+	return text
 }
 
 func (c *Comparison) goalWords() string {

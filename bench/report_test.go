@@ -149,10 +149,17 @@ func TestComparison(t *testing.T) {
 			}
 		}
 	}
+	worked := func(cpu float64, arrived int) Measurement {
+		return Measurement{Arrived: arrived, Processes: []Usage{{CPUSeconds: cpu / 4}, {CPUSeconds: cpu * 3 / 4}}}
+	}
+	cpu := Comparison{Metric: Throughput, Pairs: []Pair{{worked(1, 100), worked(4, 200)}}}
+	if cpu.summarise(); cpu.CPURatio != 0.5 {
+		t.Errorf("10 ms a delivery beside 20 ms is a ratio of %v", cpu.CPURatio)
+	}
 	nothing := Comparison{Metric: Throughput, Pairs: []Pair{pair(0, 5, 0, 0)}, Goal: &Goal{}}
 	nothing.Pairs[0].Base.Missing = 9
 	nothing.summarise()
-	if nothing.Median != 0 || nothing.verdict() != "events were lost" {
+	if nothing.Median != 0 || nothing.CPURatio != 0 || nothing.verdict() != "events were lost" {
 		t.Errorf("beside nothing: %v, %s", nothing.Median, nothing.verdict())
 	}
 }

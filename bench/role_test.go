@@ -1,10 +1,11 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -123,48 +124,50 @@ func TestChildEnds(t *testing.T) {
 	}
 }
 
-// leaveOrphan starts a server that does not read its standard input, says that it is there, and waits to be killed.
-func leaveOrphan(dir, address string) error {
-	executable, err := os.Executable()
-	if err != nil {
+// leaveOrphan starts a server that does not read its standard input, says where it listens, and waits to be killed.
+func leaveOrphan(dir, program string) error {
+	ctx := context.Background()
+	var address string
+	switch program {
+	case "postgres":
+		_, databaseURL, err := startPostgres(ctx, dir)
+		if err != nil {
+			return err
+		}
+		u, err := url.Parse(databaseURL)
+		if err != nil {
+			return err
+		}
+		address = u.Host
+	case "serve":
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		executable, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		address = "127.0.0.1:" + port
+		c, err := start("postroom", command(executable, []string{"serve", "--listen", address, "--dev"}, dir, "POSTROOM_DATABASE=sqlite:"+dir+"/x.db"))
+		if err != nil {
+			return err
+		}
+		g := &gateway{server: c, base: "http://" + address}
+		if err := g.ready(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stdout.WriteString(listening + address + "\n"); err != nil {
 		return err
 	}
-	cmd := command(executable, []string{"serve", "--listen", address, "--dev"}, dir, "POSTROOM_DATABASE=sqlite:"+dir+"/x.db")
-	c, err := start("postroom", cmd)
-	if err != nil {
-		return err
-	}
-	g := &gateway{server: c, base: "http://" + address}
-	if err := g.ready(context.Background()); err != nil {
-		return err
-	}
-	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
-		return err
-	}
-	<-c.ended
-	return c.lastWords()
+	select {}
 }
 
-// waitGone returns when nothing answers at the address.
-func waitGone(t *testing.T, address string) {
+// startOrphanage starts a copy of this program that starts a server, and returns it with the server's address.
+func startOrphanage(t *testing.T, dir, program string) (cmd *exec.Cmd, address string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	caller := newCaller()
-	defer caller.CloseIdleConnections()
-	err := poll(ctx, 10*time.Millisecond, func() (bool, error) {
-		return call(ctx, caller, http.MethodGet, "http://"+address+"/readyz", nil, nil) != nil, nil
-	})
-	if err != nil {
-		t.Errorf("the child of a process that was killed still answers: %v", err)
-	}
-}
-
-// startOrphanage starts a copy of this program that starts a server at the address.
-func startOrphanage(t *testing.T, address string) *exec.Cmd {
-	t.Helper()
-	cfg := testConfig(t)
-	cmd := exec.Command(cfg.Executable, "leave-orphan", cfg.Dir, address)
+	cmd = exec.Command(testConfig(t).Executable, "leave-orphan", dir, program)
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -173,8 +176,25 @@ func startOrphanage(t *testing.T, address string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("got %q, %v", line, err)
+	if address, err = readAddress(out); err != nil {
+		t.Fatal(err)
 	}
-	return cmd
+	return cmd, address
+}
+
+// waitGone returns when nothing listens at the address.
+func waitGone(t *testing.T, address string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := poll(ctx, 10*time.Millisecond, func() (bool, error) {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return true, nil
+		}
+		return false, conn.Close()
+	})
+	if err != nil {
+		t.Errorf("the child of a process that was killed still listens: %v", err)
+	}
 }

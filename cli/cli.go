@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/server"
 )
 
 // Config is what the command line works with: a process, or what a test has in place of one.
@@ -56,6 +57,11 @@ func Process(version string) Config {
 		Terminal: terminal(),
 		Now:      time.Now,
 		Zone:     time.Local,
+		Serve: func(ctx context.Context, cfg config.Config) error {
+			return server.Run(ctx, cfg, server.Options{Version: version, Stdout: os.Stdout, Stderr: os.Stderr, CPUProfile: os.Getenv("POSTROOM_CPUPROFILE")})
+		},
+		Migrate: server.Migrate,
+		Doctor:  server.Doctor,
 	}
 }
 

@@ -19,6 +19,9 @@ type grammar struct {
 	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database to this version's schema."`
 	Doctor  doctorCmd  `cmd:"" group:"server" help:"Check the settings, the database and the network."`
 	Demo    demoCmd    `cmd:"" group:"try" help:"See it work: a server, a receiver and a hundred events."`
+	Bench   benchCmd   `cmd:"" group:"try" help:"Measure this machine against a bare forwarder."`
+
+	BenchRole benchRoleCmd `cmd:"" hidden:"" name:"bench-role" help:"What bench starts."`
 
 	Events     eventsCmd     `cmd:"" group:"use" help:"Publish events, find them, follow them."`
 	EventTypes eventTypesCmd `cmd:"" name:"event-types" group:"use" help:"The catalogue of event types, and your own."`

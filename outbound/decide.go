@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,7 +35,7 @@ const (
 	KindNotJSON  = "not_json" // the receiver answered 2xx without the JSON that the webhook expects
 )
 
-// Bounds of Retry-After: an hour more than the longest wait that people configure is not what a receiver means.
+// Bounds of Retry-After: more than a day is not what a receiver means.
 const (
 	minRetryAfter = time.Second
 	maxRetryAfter = 24 * time.Hour
@@ -53,7 +54,7 @@ func Decide(d postroom.DeliveryID, made int, r Result, p Policy, now time.Time) 
 	case failure == nil:
 		return postroom.Outcome{State: postroom.StateSucceeded}, nil
 	case failure.Kind == KindGone:
-		return postroom.Outcome{State: postroom.StateFailed, Pause: "The receiver answered 410 Gone: it wants no more events."}, failure
+		return postroom.Outcome{State: postroom.StateFailed, Pause: gone}, failure
 	case made > len(p.Schedule):
 		return postroom.Outcome{State: postroom.StateFailed}, failure
 	}
@@ -67,6 +68,9 @@ func Decide(d postroom.DeliveryID, made int, r Result, p Policy, now time.Time) 
 	return postroom.Outcome{State: postroom.StateRetry, NextAt: now.Add(wait)}, failure
 }
 
+// gone says what happened, not what follows: a test does not pause the webhook.
+const gone = "The receiver answered 410 Gone: it wants no more events."
+
 func failureOf(r Result, p Policy) *postroom.AttemptError {
 	status := strings.TrimSpace(strconv.Itoa(r.StatusCode) + " " + http.StatusText(r.StatusCode))
 	fail := func(kind, sentence string) *postroom.AttemptError {
@@ -76,7 +80,7 @@ func failureOf(r Result, p Policy) *postroom.AttemptError {
 	case r.Kind != "":
 		return fail(r.Kind, r.Sentence)
 	case code == http.StatusGone:
-		return fail(KindGone, "The receiver answered 410 Gone: it wants no more events, so the webhook was paused.")
+		return fail(KindGone, gone)
 	case code >= 200 && code < 300:
 		if p.ExpectJSON && !r.JSON {
 			return fail(KindNotJSON, "The receiver answered "+status+", but its body is not the JSON that this webhook expects.")
@@ -108,7 +112,7 @@ func share(d postroom.DeliveryID, made int) float64 {
 func retryAfter(value string, now time.Time) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
 	var wait time.Duration
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // then the nearest there is
 		if seconds < 0 {
 			return 0, false
 		}

@@ -18,28 +18,45 @@ func (e *Engine) loader(ctx context.Context) {
 			if ctx.Err() == nil {
 				e.log.Error("deliveries that are due cannot be claimed; trying again", "webhook", d.webhook, "error", err)
 			}
-			e.lanes.retryLoad(d.webhook, e.now().Add(time.Second))
 		}
 	}
 }
 
-// loadLane claims for one lane from each state where something is due, first attempts first.
+// claimAgain is how long a lane waits after a claim that failed.
+const claimAgain = time.Second
+
+// loadLane claims for one lane, unless its webhook is not active.
 func (e *Engine) loadLane(ctx context.Context, d demand) error {
 	before := e.now()
-	found := map[postroom.DeliveryState]time.Time{}
-	if d.room <= 0 { // memory is full: look again soon
-		e.lanes.retryLoad(d.webhook, before.Add(100*time.Millisecond))
+	if d.room == 0 { // memory is full: look again soon
+		e.lanes.retryLoad(d, before.Add(100*time.Millisecond))
 		return nil
 	}
 	target, err := e.targets.get(ctx, d.webhook)
 	if err != nil {
+		e.lanes.retryLoad(d, before.Add(claimAgain))
 		return err
 	}
 	if !target.gone && target.Status != postroom.WebhookActive {
-		e.lanes.loaded(d, nil, found, true)
+		e.lanes.loaded(d, nil, nil, true)
 		return nil
 	}
-	var jobs []*postroom.Job
+	found := map[postroom.DeliveryState]time.Time{}
+	jobs, err := e.claim(ctx, d, before, found)
+	if err != nil {
+		for _, state := range d.states {
+			if _, looked := found[state]; !looked {
+				found[state] = e.now().Add(claimAgain)
+			}
+		}
+	}
+	e.lanes.loaded(d, jobs, found, false)
+	return err
+}
+
+// claim claims for one lane from each state where something is due, first attempts first, and notes in found when more
+// is due there. What it got before an error counts.
+func (e *Engine) claim(ctx context.Context, d demand, before time.Time, found map[postroom.DeliveryState]time.Time) (jobs []*postroom.Job, err error) {
 	for _, state := range d.states {
 		limit := min(d.room-len(jobs), claimLimit)
 		if limit <= 0 {
@@ -47,8 +64,7 @@ func (e *Engine) loadLane(ctx context.Context, d demand) error {
 		}
 		claimed, err := e.store.Claim(ctx, d.webhook, state, before, before.Add(e.lease), limit)
 		if err != nil {
-			e.lanes.loaded(d, jobs, found, false)
-			return err
+			return jobs, err
 		}
 		jobs = append(jobs, claimed...)
 		if len(claimed) == limit { // there may be more
@@ -57,16 +73,14 @@ func (e *Engine) loadLane(ctx context.Context, d demand) error {
 		}
 		next, some, err := e.store.NextDue(ctx, d.webhook, state)
 		if err != nil {
-			e.lanes.loaded(d, jobs, found, false)
-			return err
+			return jobs, err
 		}
 		found[state] = time.Time{}
 		if some {
 			found[state] = next
 		}
 	}
-	e.lanes.loaded(d, jobs, found, false)
-	return nil
+	return jobs, nil
 }
 
 // claimLimit is how many deliveries one claim takes: few enough that publishers do not wait for it.
@@ -95,7 +109,7 @@ func (e *Engine) waker(ctx context.Context) {
 const (
 	discoverEvery = 30 * time.Second // work that another node left, or that was put back into the queue by hand
 	sweepEvery    = 5 * time.Second  // leases that have run out
-	renewEvery    = 15 * time.Second
+	renewings     = 4                // how often a lease is looked at while it lasts; it is renewed in its last two thirds
 	discoverPage  = 1000
 )
 
@@ -133,31 +147,39 @@ func (e *Engine) sweep(ctx context.Context) error {
 // renew prolongs the leases of what this node holds.
 func (e *Engine) renew(ctx context.Context) error {
 	now := e.now()
-	jobs := e.lanes.expiring(now.Add(e.lease*2/3), now.Add(e.lease))
+	jobs := e.lanes.expiring(now.Add(e.lease * 2 / 3))
 	for len(jobs) > 0 {
 		n := min(len(jobs), recordBatch)
 		if err := e.store.Renew(ctx, jobs[:n], now.Add(e.lease)); err != nil {
 			return err
 		}
+		e.lanes.renewed(jobs[:n], now.Add(e.lease))
 		jobs = jobs[n:]
 	}
 	return nil
 }
 
-// follow notices changes that another node made to webhooks.
+// follow notices changes that another node made to webhooks: those that an index was made before, and those since it
+// looked last, as this node may deliver for a workspace without ever publishing for it.
 func (e *Engine) follow(ctx context.Context) error {
-	known := e.matchers.revisions()
-	if len(known) == 0 {
-		return nil
-	}
 	now, err := e.store.Revisions(ctx)
 	if err != nil {
 		return err
 	}
-	for workspace, revision := range known {
+	changed := map[postroom.WorkspaceID]bool{}
+	for workspace, revision := range e.matchers.revisions() {
 		if now[workspace] != revision {
-			e.Changed(workspace, postroom.WebhookID{})
+			changed[workspace] = true
 		}
+	}
+	for workspace, revision := range now {
+		if e.revisions[workspace] != revision {
+			changed[workspace] = true
+		}
+	}
+	e.revisions = now
+	for workspace := range changed {
+		e.Changed(workspace, postroom.WebhookID{})
 	}
 	return nil
 }

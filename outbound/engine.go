@@ -67,6 +67,7 @@ type Engine struct {
 	lease, drain  time.Duration
 	maxWorkers    int
 	checkRevision bool
+	revisions     map[postroom.WorkspaceID]int64 // as follow saw them last
 
 	matchers matchers
 	targets  targets
@@ -112,6 +113,9 @@ func New(c Config) *Engine {
 // Run delivers until ctx ends, and then winds down: attempts under way may end within the drain time, and what has
 // not begun goes back into the queue. Publish must not be called after that.
 func (e *Engine) Run(ctx context.Context) error {
+	if e.checkRevision { // before any webhook is read; without it the first look finds everything changed
+		e.revisions, _ = e.store.Revisions(ctx)
+	}
 	var helpers, recorder sync.WaitGroup
 	recorder.Go(e.recorder)
 	for range 4 {
@@ -119,12 +123,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	helpers.Go(func() { e.waker(ctx) })
 	helpers.Go(func() { e.hire(ctx) })
+	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
+	var renewer sync.WaitGroup
+	renewer.Go(func() { e.every(renewing, e.lease/renewings, "renewing leases", e.renew) })
 	if err := e.discover(ctx); err != nil && ctx.Err() == nil {
 		e.log.Error("what waits in the database could not be looked for; trying again", "error", err)
 	}
 	helpers.Go(func() { e.every(ctx, discoverEvery, "looking for what waits in the database", e.discover) })
 	helpers.Go(func() { e.every(ctx, sweepEvery, "taking over what others left", e.sweep) })
-	helpers.Go(func() { e.every(ctx, renewEvery, "renewing leases", e.renew) })
 	if e.checkRevision {
 		helpers.Go(func() { e.every(ctx, time.Second, "following changes to webhooks", e.follow) })
 	}
@@ -138,6 +144,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	close(e.results)
 	recorder.Wait()
 	timer.Stop()
+	stopRenewing()
+	renewer.Wait()
 	return nil
 }
 
@@ -186,19 +194,22 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 	target, err := e.targets.get(ctx, job.WebhookID)
 	if err != nil {
 		e.log.Error("a webhook cannot be read; its delivery is put back", "webhook", job.WebhookID, "error", err)
-		e.lanes.left(job.WebhookID, 0)
+		e.lanes.left(job.WebhookID)
 		e.release([]*postroom.Job{job})
-		e.lanes.due(job.WebhookID, postroom.StateFresh, e.now().Add(time.Second))
-		e.lanes.due(job.WebhookID, postroom.StateRetry, e.now().Add(time.Second))
+		e.lanes.due(job.WebhookID, job.From, e.now().Add(claimAgain))
 		return
 	}
 	if !target.gone && target.Status != postroom.WebhookActive {
-		e.lanes.left(job.WebhookID, 0)
+		e.lanes.left(job.WebhookID)
 		e.release(append(e.lanes.stop(job.WebhookID), job)) // held until somebody resumes it
+		if !e.targets.current(target) {                     // somebody may have, before the lane stopped
+			e.lanes.start(job.WebhookID, e.now())
+		}
 		return
 	}
+	e.lanes.limit(job.WebhookID, target.Concurrency)
 	f := e.attempt(ctx, target, job)
-	e.lanes.left(job.WebhookID, target.Concurrency)
+	e.lanes.left(job.WebhookID)
 	if f == nil { // cut off by the shutdown: it does not count
 		e.release([]*postroom.Job{job})
 		return
@@ -225,9 +236,8 @@ func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job)
 		return e.failed(target, job, at, egress.KindInternal, "The body of the call could not be made: "+err.Error()+".")
 	}
 	sign(c, target.keys, job.Event.PublicID(), at)
-	e.metrics.inFlight.Add(1)
 	a, result := e.send(ctx, target, c, at)
-	e.metrics.inFlight.Add(-1)
+	a.DeliveryID, a.Number = job.DeliveryID, job.Attempts+1
 	if result.Kind == egress.KindCancelled && ctx.Err() != nil {
 		return nil
 	}
@@ -238,14 +248,16 @@ func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job)
 
 // failed is an attempt that never reached the network.
 func (e *Engine) failed(target *Target, job *postroom.Job, at time.Time, kind, sentence string) *postroom.Finish {
-	a := &postroom.Attempt{At: at, Request: postroom.SentRequest{Method: target.Method, URL: target.shownURL}}
+	a := &postroom.Attempt{DeliveryID: job.DeliveryID, Number: job.Attempts + 1, At: at,
+		Request: postroom.SentRequest{Method: target.Method, URL: target.shownURL}}
 	var outcome postroom.Outcome
 	outcome, a.Error = Decide(job.DeliveryID, job.Attempts+1, Result{Kind: kind, Sentence: sentence}, target.policy, at)
 	return &postroom.Finish{Job: job, Attempt: a, Outcome: outcome}
 }
 
 // Try makes one attempt for a delivery that is stored as leased to this node but is in no lane, such as a test, and
-// stores its result. There is no second attempt: what does not succeed has failed.
+// stores its result. There is no second attempt: what does not succeed has failed, and is no reason to pause the webhook.
+// When the webhook is deleted, the delivery is cancelled and the error has CodeNotFound.
 func (e *Engine) Try(ctx context.Context, job *postroom.Job) (*postroom.Attempt, error) {
 	target, err := e.targets.get(ctx, job.WebhookID)
 	if err != nil {
@@ -253,14 +265,16 @@ func (e *Engine) Try(ctx context.Context, job *postroom.Job) (*postroom.Attempt,
 	}
 	once := *target
 	once.policy.Schedule = nil
-	f := e.attempt(context.WithoutCancel(ctx), &once, job)
-	if f.Outcome.State != postroom.StateSucceeded {
-		f.Outcome = postroom.Outcome{State: postroom.StateFailed}
-	}
+	ctx = context.WithoutCancel(ctx)
+	f := e.attempt(ctx, &once, job)
+	f.Outcome.Pause = ""
 	if err := e.store.Finish(ctx, []*postroom.Finish{f}); err != nil {
 		return nil, err
 	}
 	e.metrics.recorded(f)
+	if target.gone {
+		return nil, postroom.Errorf(postroom.CodeNotFound, "the webhook %s does not exist", job.WebhookID)
+	}
 	return f.Attempt, nil
 }
 
@@ -273,7 +287,7 @@ func (e *Engine) Changed(workspace postroom.WorkspaceID, id postroom.WebhookID) 
 		e.lanes.start(id, e.now())
 		return
 	}
-	for _, id := range e.lanes.ids() {
+	for _, id := range e.lanes.stoppable() {
 		e.lanes.start(id, e.now())
 	}
 }

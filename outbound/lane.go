@@ -16,7 +16,7 @@ type lane struct {
 	head        int
 	reserved    int  // places promised to deliveries that are being committed
 	active      int  // attempts under way
-	concurrency int  // how many there may be
+	concurrency int  // how many there may be; one until the webhook has been read
 	stopped     bool // the webhook is paused, disabled or gone: nothing is claimed for it
 
 	dueAt    [4]time.Time // by waiting state: when something there is due; zero for nothing known
@@ -37,8 +37,9 @@ func (l *lane) pop() *postroom.Job {
 	if l.head++; l.head == len(l.queue) {
 		l.queue, l.head = l.queue[:0], 0
 	} else if l.head > 64 && l.head*2 > len(l.queue) {
-		l.queue = append(l.queue[:0], l.queue[l.head:]...)
-		l.head = 0
+		n := copy(l.queue, l.queue[l.head:])
+		clear(l.queue[n:]) // else what has gone out would be kept in memory
+		l.queue, l.head = l.queue[:n], 0
 	}
 	return j
 }
@@ -62,6 +63,7 @@ func (l *lane) nextDue() (first time.Time) {
 const (
 	laneWindow      = 512      // deliveries a lane holds
 	laneRefill      = 256      // a lane claims more when it holds fewer
+	laneShare       = 8        // a lane holds at most one in so many of the places that are left
 	maxHeld         = 20000    // deliveries all lanes hold
 	maxHeldBytes    = 64 << 20 // of their events' data
 	defaultParallel = 8
@@ -98,11 +100,15 @@ func newLanes(now func() time.Time) *lanes {
 func (s *lanes) lane(id postroom.WebhookID) *lane {
 	l := s.byID[id]
 	if l == nil {
-		l = &lane{webhook: id, concurrency: defaultParallel}
+		l = &lane{webhook: id, concurrency: 1}
 		s.byID[id] = l
 	}
 	return l
 }
+
+// window is how many deliveries a lane may hold now. It shrinks as memory fills, so that many lanes whose receivers hang
+// cannot take the last place from the others.
+func (s *lanes) window() int { return min(laneWindow, (maxHeld-len(s.held)-s.promised)/laneShare) }
 
 // reserve promises a place for a delivery that is about to be committed; false when there is none, or when older
 // ones wait in the database, which it must not overtake.
@@ -110,8 +116,9 @@ func (s *lanes) reserve(id postroom.WebhookID, bytes int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.lane(id)
-	if s.closed || l.stopped || l.queued()+l.reserved >= laneWindow || !l.dueAt[postroom.StateFresh].IsZero() ||
-		len(s.held)+s.promised >= maxHeld || s.heldBytes+bytes > maxHeldBytes {
+	if s.closed || l.stopped || l.queued()+l.reserved >= s.window() || !l.dueAt[postroom.StateFresh].IsZero() ||
+		s.heldBytes+bytes > maxHeldBytes {
+		s.drop(l)
 		return false
 	}
 	l.reserved++
@@ -128,6 +135,7 @@ func (s *lanes) cancel(id postroom.WebhookID, bytes int) {
 	l.reserved--
 	s.promised--
 	s.heldBytes -= bytes
+	s.wantMore(l)
 	s.drop(l)
 }
 
@@ -138,7 +146,7 @@ func (s *lanes) fill(j *postroom.Job) {
 	l := s.lane(j.WebhookID)
 	l.reserved--
 	s.promised--
-	s.held[j.DeliveryID] = j
+	s.hold(j)
 	l.push(j)
 	s.enter(l)
 }
@@ -174,12 +182,12 @@ func (s *lanes) next(first bool) *postroom.Job {
 	if first {
 		s.arriving--
 	}
-	for {
-		if s.closed {
-			return nil
-		}
+	for !s.closed {
 		if len(s.ring) > 0 {
-			break
+			if j := s.take(); j != nil {
+				return j
+			}
+			continue
 		}
 		if s.idleWorkers >= maxIdleWorkers {
 			return nil
@@ -188,15 +196,43 @@ func (s *lanes) next(first bool) *postroom.Job {
 		s.work.Wait()
 		s.idleWorkers--
 	}
+	return nil
+}
+
+// take takes a delivery from the lane whose turn it is; nil when its lease has run out: it may be another node's by now,
+// and if not, it will be found in the database.
+func (s *lanes) take() *postroom.Job {
 	l := s.ring[0]
 	s.ring[0] = nil
 	s.ring = s.ring[1:]
 	l.inRing = false
 	j := l.pop()
-	l.active++
+	ours := s.now().Before(j.LeaseUntil)
+	if ours {
+		l.active++
+	} else {
+		s.forgetLocked(j)
+	}
 	s.enter(l) // behind the others
 	s.wantMore(l)
+	if !ours {
+		s.drop(l)
+		return nil
+	}
 	return j
+}
+
+// limit tells how many attempts of a webhook there may be at once; 0 for the default.
+func (s *lanes) limit(id postroom.WebhookID, concurrency int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if concurrency < 1 {
+		concurrency = defaultParallel
+	}
+	l := s.lane(id)
+	l.concurrency = concurrency
+	s.enter(l)
+	s.drop(l)
 }
 
 // short tells whether work waits that no worker will take at once; then the caller starts one.
@@ -211,16 +247,21 @@ func (s *lanes) short() bool {
 }
 
 // left tells that an attempt has ended; its delivery stays held until its result is stored.
-func (s *lanes) left(id postroom.WebhookID, concurrency int) {
+func (s *lanes) left(id postroom.WebhookID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.lane(id)
 	l.active--
-	if concurrency > 0 {
-		l.concurrency = concurrency
-	}
 	s.enter(l)
 	s.drop(l)
+}
+
+// hold keeps a delivery until forget. An older claim on it that is still here, whose lease has run out, counts no more.
+func (s *lanes) hold(j *postroom.Job) {
+	if old := s.held[j.DeliveryID]; old != nil {
+		s.forgetLocked(old)
+	}
+	s.held[j.DeliveryID] = j
 }
 
 // forget ends the holding of a delivery: its result is stored, or it is back in the queue.
@@ -231,7 +272,7 @@ func (s *lanes) forget(j *postroom.Job) {
 }
 
 func (s *lanes) forgetLocked(j *postroom.Job) {
-	if _, ok := s.held[j.DeliveryID]; ok {
+	if s.held[j.DeliveryID] == j {
 		delete(s.held, j.DeliveryID)
 		s.heldBytes -= len(j.Event.Data)
 	}
@@ -276,7 +317,7 @@ type demand struct {
 	webhook postroom.WebhookID
 	states  []postroom.DeliveryState
 	notes   [4]int // of the lane, before the look into the database
-	room    int
+	room    int    // for how many deliveries places are promised
 }
 
 // nextLoad waits for a lane that wants more; false when the lanes are closed. loaded must follow.
@@ -295,17 +336,28 @@ func (s *lanes) nextLoad() (demand, bool) {
 	l := s.loads[0]
 	s.loads[0] = nil
 	s.loads = s.loads[1:]
-	d := demand{webhook: l.webhook, notes: l.notes, room: min(laneWindow-l.queued()-l.reserved, maxHeld-len(s.held)-s.promised)}
-	if s.heldBytes > maxHeldBytes {
-		d.room = 0
-	}
+	d := demand{webhook: l.webhook, notes: l.notes}
 	now := s.now()
 	for _, state := range postroom.WaitingStates() {
 		if at := l.dueAt[state]; !at.IsZero() && !at.After(now) {
 			d.states = append(d.states, state)
 		}
 	}
+	if s.heldBytes <= maxHeldBytes {
+		d.room = max(0, min(s.window()-l.queued()-l.reserved, claimLimit*len(d.states)))
+	}
+	l.reserved += d.room
+	s.promised += d.room
 	return d, true
+}
+
+// endLoad takes back what nextLoad promised.
+func (s *lanes) endLoad(d demand) *lane {
+	l := s.lane(d.webhook)
+	l.loading = false
+	l.reserved -= d.room
+	s.promised -= d.room
+	return l
 }
 
 // loaded ends a claim: jobs are what it got, and found says for each state that was asked for when something more is
@@ -313,10 +365,9 @@ func (s *lanes) nextLoad() (demand, bool) {
 func (s *lanes) loaded(d demand, jobs []*postroom.Job, found map[postroom.DeliveryState]time.Time, stop bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.lane(d.webhook)
-	l.loading = false
+	l := s.endLoad(d)
 	for _, j := range jobs {
-		s.held[j.DeliveryID] = j
+		s.hold(j)
 		s.heldBytes += len(j.Event.Data)
 		l.push(j)
 	}
@@ -325,7 +376,7 @@ func (s *lanes) loaded(d demand, jobs []*postroom.Job, found map[postroom.Delive
 			l.dueAt[state] = at
 		}
 	}
-	if stop {
+	if stop && l.notes == d.notes { // else it may have been started since
 		l.stopped = true
 		l.dueAt = [4]time.Time{}
 	}
@@ -335,11 +386,10 @@ func (s *lanes) loaded(d demand, jobs []*postroom.Job, found map[postroom.Delive
 }
 
 // retryLoad puts a lane's claim off, after one that failed.
-func (s *lanes) retryLoad(id postroom.WebhookID, at time.Time) {
+func (s *lanes) retryLoad(d demand, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.lane(id)
-	l.loading = false
+	l := s.endLoad(d)
 	if !l.stopped && !s.closed {
 		s.wakeLater(l, at)
 	}
@@ -385,28 +435,38 @@ func (s *lanes) start(id postroom.WebhookID, now time.Time) {
 	s.wantMore(l)
 }
 
-// ids are the webhooks that have a lane.
-func (s *lanes) ids() []postroom.WebhookID {
+// stoppable are the webhooks whose lanes are stopped, or may be about to be. The others claim what is due anyway.
+func (s *lanes) stoppable() (ids []postroom.WebhookID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]postroom.WebhookID, 0, len(s.byID))
-	for id := range s.byID {
-		all = append(all, id)
+	for id, l := range s.byID {
+		if l.stopped || l.loading {
+			ids = append(ids, id)
+		}
 	}
-	return all
+	return ids
 }
 
-// expiring are the held deliveries whose lease ends before a time; they get the new one.
-func (s *lanes) expiring(before, until time.Time) (jobs []*postroom.Job) {
+// expiring are the held deliveries whose lease ends before a time, but has not ended.
+func (s *lanes) expiring(before time.Time) (jobs []*postroom.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.now()
 	for _, j := range s.held {
-		if j.LeaseUntil.Before(before) {
-			j.LeaseUntil = until
+		if j.LeaseUntil.Before(before) && now.Before(j.LeaseUntil) {
 			jobs = append(jobs, j)
 		}
 	}
 	return jobs
+}
+
+// renewed notes the new lease of deliveries, once it is stored.
+func (s *lanes) renewed(jobs []*postroom.Job, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, j := range jobs {
+		j.LeaseUntil = until
+	}
 }
 
 // close ends all waiting, and takes out what no worker has begun with.

@@ -48,7 +48,11 @@ func (e *Engine) store1(batch []*postroom.Finish) {
 		e.log.Error("results of attempts cannot be stored; trying again", "results", len(batch), "wait", wait, "error", err)
 		if !e.pause(wait) {
 			e.log.Error("results of attempts were not stored; their deliveries will be attempted again", "results", len(batch))
-			break
+			for i, f := range batch {
+				e.lanes.forget(f.Job)
+				batch[i] = nil
+			}
+			return
 		}
 	}
 	for i, f := range batch {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"net/http"
 	"sort"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/internal/egress"
@@ -23,6 +25,8 @@ func (e *Engine) send(ctx context.Context, t *Target, c *call, at time.Time) (*p
 		return a, Result{Kind: egress.KindInternal, Sentence: "The call could not be made from the webhook's settings."}
 	}
 	req.Header = c.header.http()
+	e.metrics.inFlight.Add(1)
+	defer e.metrics.inFlight.Add(-1)
 	got, err := e.sender.Do(ctx, req, egress.Limits{MaxBody: postroom.MaxResponseBody})
 	a.Phases = postroom.Phases{DNS: got.Phases.DNS, Connect: got.Phases.Connect, TLS: got.Phases.TLS, FirstByte: got.Phases.FirstByte, Total: got.Phases.Total}
 	a.StatusCode, a.Duration = got.StatusCode, got.Phases.Total
@@ -32,6 +36,7 @@ func (e *Engine) send(ctx context.Context, t *Target, c *call, at time.Time) (*p
 	r := Result{StatusCode: got.StatusCode, RetryAfter: got.Header.Get("Retry-After")}
 	if err != nil {
 		r.Kind, r.Sentence = egress.Classify(err)
+		r.Sentence = strings.Map(legible, r.Sentence)
 	} else if t.policy.ExpectJSON {
 		r.JSON = !got.Truncated && payload.Valid(got.Body) == nil
 	}
@@ -60,11 +65,20 @@ func sentRequest(t *Target, c *call) postroom.SentRequest {
 	return r
 }
 
+// legible replaces what the other side may have put into a text that is stored and shown, and that not every database
+// can store. strings.Map does the same to bytes that are not UTF-8.
+func legible(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
 func sortedHeaders(h http.Header) []postroom.Header {
 	lines := make([]postroom.Header, 0, len(h))
 	for name, values := range h {
 		for _, value := range values {
-			lines = append(lines, postroom.Header{Name: name, Value: value})
+			lines = append(lines, postroom.Header{Name: name, Value: strings.Map(legible, value)})
 		}
 	}
 	sort.Slice(lines, func(i, j int) bool { return lines[i].Name < lines[j].Name })

@@ -53,7 +53,7 @@ func ParseSecret(s string) (key SigningKey, publicKey string, err error) {
 		}
 	}
 	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
+	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder leaves out
 		return key, "", postroom.Errorf(postroom.CodeInvalid, "what follows %s in a secret is base64", s[:strings.IndexByte(s, '_')+1])
 	}
 	if symmetric {

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +79,13 @@ func (t *targets) get(ctx context.Context, id postroom.WebhookID) (*Target, erro
 		t.ready[id] = found
 	}
 	return found, nil
+}
+
+// current tells whether a webhook that get found is kept, so that nothing has changed since.
+func (t *targets) current(target *Target) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.ready[target.ID] == target
 }
 
 // forget drops what may have changed; the zero id drops all webhooks of the workspace.
@@ -201,14 +211,22 @@ func authURL(raw string, a *postroom.Auth) (full, shown string, err error) {
 	if err != nil {
 		return "", "", errors.New("the webhook's URL cannot be read")
 	}
-	query, hidden := u.Query(), u.Query()
-	for name, value := range a.Query {
-		query.Set(name, value)
-		hidden.Set(name, "***")
+	// What the user wrote stays as it is, but for what the credentials replace.
+	query, shownQuery := []string{}, []string{}
+	for part := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		if _, replaced := a.Query[name]; part != "" && (err != nil || !replaced) {
+			query, shownQuery = append(query, part), append(shownQuery, part)
+		}
 	}
-	u.RawQuery = query.Encode()
+	for _, name := range slices.Sorted(maps.Keys(a.Query)) {
+		key := url.QueryEscape(name) + "="
+		query, shownQuery = append(query, key+url.QueryEscape(a.Query[name])), append(shownQuery, key+hidden)
+	}
+	u.RawQuery = strings.Join(query, "&")
 	full = u.String()
-	u.RawQuery = hidden.Encode()
+	u.RawQuery = strings.Join(shownQuery, "&")
 	return full, u.String(), nil
 }
 

@@ -14,7 +14,7 @@ const (
 	deliveryColumns = "id, workspace_id, event_id, event_type, webhook_id, state, due_at, attempts, status_code, error_kind, attempted_at, test"
 	deliveryJoin    = `SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code,
   d.error_kind, d.attempted_at, d.test, coalesce(w.status, 'deleted')
-FROM (%s) AS d LEFT JOIN events e ON e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY d.id%s`
+FROM (%s) AS d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY d.id%s`
 )
 
 // Deliveries lists up to limit deliveries of a workspace that the filter lets through, newest first; or, when the

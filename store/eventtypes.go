@@ -26,7 +26,12 @@ func (s *Store) CreateEventType(ctx context.Context, workspace postroom.Workspac
 // UpdateEventType changes all but the name of a custom event type.
 func (s *Store) UpdateEventType(ctx context.Context, workspace postroom.WorkspaceID, t postroom.EventType, now time.Time) error {
 	return s.write(ctx, func(q querier) error {
-		return touched(q.exec(ctx, "event_type_update", workspace, t.Name, t.Group, t.Title, t.Description, blob(t.Schema), blob(t.Sample), micros(now)))("custom event type", t.Name)
+		n, err := q.exec(ctx, "event_type_update", workspace, t.Name, t.Group, t.Title, t.Description, blob(t.Schema), blob(t.Sample), micros(now))
+		if err := touched(n, err)("custom event type", t.Name); err != nil {
+			return err
+		}
+		_, err = q.exec(ctx, "workspace_touch", workspace)
+		return err
 	})
 }
 

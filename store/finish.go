@@ -11,24 +11,20 @@ import (
 const eventGone = "event_gone"
 
 // resolve gives each claimed job its event, and drops those whose event is gone after telling the database so.
-func (o *op) resolve(event func(*postroom.Job) (*postroom.Event, error), cancel func(*postroom.Job) error) error {
-	kept := o.jobs[:0]
-	for _, j := range o.jobs {
-		e, err := event(j)
-		if err != nil {
-			return err
+func resolve(got []claimed, event func(claimed) (*postroom.Event, error), cancel func(claimed) error) (jobs []*postroom.Job, err error) {
+	for _, j := range got {
+		if j.Event, err = event(j); err != nil {
+			return nil, err
 		}
-		if e == nil {
+		if j.Event == nil {
 			if err := cancel(j); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
-		j.Event = e
-		kept = append(kept, j)
+		jobs = append(jobs, j.Job)
 	}
-	o.jobs = kept
-	return nil
+	return jobs, nil
 }
 
 // finished are the values of a Finish as the database wants them.

@@ -33,10 +33,25 @@ type claim struct {
 
 // dueChange moves the time of a leased delivery: a longer lease, or back into the queue.
 type dueChange struct {
-	id    postroom.DeliveryID
-	claim int
-	state postroom.DeliveryState
-	due   time.Time
+	workspace postroom.WorkspaceID
+	id        postroom.DeliveryID
+	claim     int
+	state     postroom.DeliveryState
+	due       time.Time
+}
+
+// claimed is a delivery that a claim got, before its event is known.
+type claimed struct {
+	*postroom.Job
+	workspace postroom.WorkspaceID
+	event     postroom.EventID
+}
+
+// scanClaimed reads a row of queue_claim.
+func (c *claim) scanClaimed(row func(...any) error) (claimed, error) {
+	j := claimed{Job: &postroom.Job{WebhookID: c.webhook, From: c.state, LeaseUntil: c.until}}
+	err := row(&j.DeliveryID, &j.workspace, &j.event, &j.Claim, &j.Attempts, &j.Test)
+	return j, err
 }
 
 // rows is how much work the op is, roughly; it bounds a transaction.

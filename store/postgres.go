@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -202,10 +203,14 @@ func (s *postgresStore) commit(batch []*op) {
 	}
 }
 
-// lostConnection tells whether the database itself could not be reached: then there is no use in trying each op.
+// lostConnection tells whether the database itself could not be reached, or went away: then there is no use in trying
+// each op, and what was under way may be stored or not.
 func lostConnection(err error) bool {
 	var pg *pgconn.PgError
-	return !errors.As(err, &pg)
+	if errors.As(err, &pg) {
+		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08") // the server ends, or ends the connection
+	}
+	return !errors.Is(err, errRaced)
 }
 
 func (s *postgresStore) commitTogether(batch []*op) error {
@@ -215,17 +220,12 @@ func (s *postgresStore) commitTogether(batch []*op) error {
 		work.fins = append(work.fins, o.fins...)
 		work.dues = append(work.dues, o.dues...)
 	}
-	for {
-		again, err := s.attemptCommit(&work)
-		if err != nil {
-			s.metrics.Failed.add(1)
-			return err
-		}
-		s.metrics.Commits.add(1)
-		if !again {
-			return nil
-		}
+	if err := s.attemptCommit(work); err != nil {
+		s.metrics.Failed.add(1)
+		return err
 	}
+	s.metrics.Commits.add(1)
+	return nil
 }
 
 func (s *postgresStore) info(ctx context.Context) (Info, error) {

@@ -19,28 +19,24 @@ type postgresBatch struct {
 	dues []dueChange
 }
 
-// attemptCommit commits the batch, or as much of it as can go together; the rest is left in it, and again is true. All
-// transactions touch keys, events, deliveries and rollups in this order, and each in a sorted one, so that two cannot wait for each other in
-// a circle.
-func (s *postgresStore) attemptCommit(work *postgresBatch) (again bool, err error) {
+// attemptCommit commits the batch, and says whether a publication was a duplicate or stale. All transactions touch keys,
+// events, deliveries, rollups and webhooks in this order, and each in a sorted one, so that two cannot wait for each other
+// in a circle.
+func (s *postgresStore) attemptCommit(work postgresBatch) error {
 	// The outcome of a commit must be known, so nobody's cancellation ends it; a dead database does.
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		rest, err := s.commitOnce(ctx, work)
+		committing, err := s.commitOnce(ctx, work)
 		switch {
 		case err == nil:
-			*work = postgresBatch{pubs: rest}
-			return len(rest) > 0, nil
-		case errors.Is(err, errRaced) || passing(err):
-			if try == maxTries {
-				return false, err
-			}
-			backOff(try)
+			return nil
 		case errors.Is(err, errStale):
 			work.pubs = dropStale(work.pubs)
+		case try < maxTries && (errors.Is(err, errRaced) || passing(err) || !committing && lostConnection(err)):
+			backOff(try)
 		default:
-			return false, err
+			return err
 		}
 	}
 }
@@ -62,19 +58,20 @@ func dropStale(pubs []*postroom.Publication) []*postroom.Publication {
 	return kept
 }
 
-func (s *postgresStore) commitOnce(ctx context.Context, work *postgresBatch) (rest []*postroom.Publication, err error) {
+// commitOnce tries to commit the batch. Until committing, nothing of it can have been stored.
+func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (committing bool, err error) {
 	tx, err := s.pool.Begin(ctx)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer func() {
 		if err != nil {
 			_ = tx.Rollback(context.WithoutCancel(ctx)) // the connection may be gone: then so is the transaction
 		}
 	}()
-	pubs, rest := splitByKeys(work.pubs)
-	if pubs, err = s.takeKeys(ctx, tx, pubs); err != nil {
-		return nil, err
+	pubs, err := takeKeys(ctx, tx, work.pubs)
+	if err != nil {
+		return false, err
 	}
 	batch := &pgx.Batch{}
 	queueRevisions(batch, pubs)
@@ -83,85 +80,54 @@ func (s *postgresStore) commitOnce(ctx context.Context, work *postgresBatch) (re
 	queueDues(batch, work.dues)
 	if batch.Len() > 0 {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
-	if err := tx.Commit(ctx); err != nil {
-		return nil, err
-	}
-	return rest, nil
+	return true, tx.Commit(ctx)
 }
 
-// splitByKeys leaves those for another transaction that share a key with one before them.
-func splitByKeys(all []*postroom.Publication) (first, rest []*postroom.Publication) {
-	type key struct {
+// eventKey is a key of a publication, and takenKey what has it.
+type (
+	eventKey struct {
 		workspace postroom.WorkspaceID
 		key       string
 	}
-	seen := map[key]bool{}
-	for _, p := range all {
-		taken := false
-		for _, k := range p.Keys {
-			taken = taken || seen[key{p.Event.WorkspaceID, k}]
-		}
-		if taken {
-			rest = append(rest, p)
-			continue
-		}
-		for _, k := range p.Keys {
-			seen[key{p.Event.WorkspaceID, k}] = true
-		}
-		first = append(first, p)
+	takenKey struct {
+		event   postroom.EventID
+		created int64
+		now     bool // in this transaction
 	}
-	return first, rest
-}
+)
 
-// takeKeys marks those publications as duplicates of which a key is taken, takes the keys of the others, and returns
-// the others.
-func (s *postgresStore) takeKeys(ctx context.Context, tx pgx.Tx, pubs []*postroom.Publication) ([]*postroom.Publication, error) {
-	var workspaces, events [][]byte
-	var keys []string
-	var created []int64
-	byKey := map[string]*postroom.Publication{}
-	name := func(workspace []byte, key string) string { return string(workspace) + key }
-	for _, p := range pubs {
-		p.Duplicate, p.Stale = nil, false
-		for _, k := range p.Keys {
-			byKey[name(p.Event.WorkspaceID[:], k)] = p
-			workspaces, keys = append(workspaces, p.Event.WorkspaceID[:]), append(keys, k)
-			created = append(created, micros(p.Event.PublishedAt().Add(-keyLife)))
-		}
-	}
-	if len(keys) == 0 {
-		return pubs, nil
-	}
-	rows, err := tx.Query(ctx, `SELECT k.workspace_id, k.key, k.event_id FROM event_keys k
-		JOIN unnest($1::bytea[], $2::text[], $3::bigint[]) AS v (workspace_id, key, since)
-		ON k.workspace_id = v.workspace_id AND k.key = v.key AND k.created_at > v.since`, workspaces, keys, created)
+// takeKeys marks those publications as duplicates of which a key is taken, by an event that is stored or by one before
+// them, takes the keys of the others, and returns the others.
+func takeKeys(ctx context.Context, tx pgx.Tx, pubs []*postroom.Publication) (fresh []*postroom.Publication, err error) {
+	taken, err := takenKeys(ctx, tx, pubs)
 	if err != nil {
 		return nil, err
 	}
-	var workspace, event []byte
-	var key string
-	if _, err := pgx.ForEachRow(rows, []any{&workspace, &key, &event}, func() error {
-		id := postroom.EventID{}
-		copy(id[:], event)
-		byKey[name(workspace, key)].Duplicate = &id
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-
-	fresh := pubs[:0:0]
-	workspaces, keys, created = workspaces[:0], keys[:0], created[:0]
 	for _, p := range pubs {
+		p.Duplicate, p.Stale = nil, false
+		for _, k := range p.Keys {
+			if by, ok := taken[eventKey{p.Event.WorkspaceID, k}]; ok && by.created > micros(p.Event.PublishedAt().Add(-keyLife)) {
+				p.Duplicate = &by.event
+				break
+			}
+		}
 		if p.Duplicate != nil {
 			continue
 		}
 		fresh = append(fresh, p)
 		for _, k := range p.Keys {
-			workspaces, keys, events = append(workspaces, p.Event.WorkspaceID[:]), append(keys, k), append(events, p.Event.ID[:])
-			created = append(created, micros(p.Event.PublishedAt()))
+			taken[eventKey{p.Event.WorkspaceID, k}] = takenKey{p.Event.ID, micros(p.Event.PublishedAt()), true}
+		}
+	}
+	var workspaces, events [][]byte
+	var keys []string
+	var created []int64
+	for k, by := range taken {
+		if by.now {
+			workspaces, keys, events, created = append(workspaces, k.workspace[:]), append(keys, k.key), append(events, by.event[:]), append(created, by.created)
 		}
 	}
 	if len(keys) == 0 {
@@ -179,6 +145,33 @@ func (s *postgresStore) takeKeys(ctx context.Context, tx pgx.Tx, pubs []*postroo
 		return nil, errRaced
 	}
 	return fresh, nil
+}
+
+// takenKeys finds which of the publications' keys are stored, however old they are.
+func takenKeys(ctx context.Context, tx pgx.Tx, pubs []*postroom.Publication) (map[eventKey]takenKey, error) {
+	taken := map[eventKey]takenKey{}
+	var workspaces [][]byte
+	var keys []string
+	for _, p := range pubs {
+		for _, k := range p.Keys {
+			workspaces, keys = append(workspaces, p.Event.WorkspaceID[:]), append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return taken, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT k.workspace_id, k.key, k.event_id, k.created_at FROM event_keys k
+		JOIN unnest($1::bytea[], $2::text[]) AS v (workspace_id, key) ON k.workspace_id = v.workspace_id AND k.key = v.key`, workspaces, keys)
+	if err != nil {
+		return nil, err
+	}
+	var k eventKey
+	var by takenKey
+	_, err = pgx.ForEachRow(rows, []any{&k.workspace, &k.key, &by.event, &by.created}, func() error {
+		taken[k] = by
+		return nil
+	})
+	return taken, err
 }
 
 // queueRevisions compares the revision that each publication was matched with to the present one.
@@ -281,7 +274,7 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 		return string(ordered[i].Job.DeliveryID[:]) < string(ordered[j].Job.DeliveryID[:])
 	})
 	n := len(ordered)
-	ids, claims, states, dues, mades, codes := make([][]byte, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	ids, workspaces, claims, states, dues, mades, codes := make([][]byte, n), make([][]byte, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
 	kinds, ats := make([]*string, n), make([]*int64, n)
 	var sums rollups
 	sums.reset()
@@ -289,6 +282,7 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 		v := finishValues(f)
 		f.Lost = true
 		byID[string(f.Job.DeliveryID[:])] = f
+		workspaces[i] = f.Job.Event.WorkspaceID[:]
 		ids[i], claims[i], states[i], dues[i], mades[i], codes[i] = f.Job.DeliveryID[:], int64(f.Job.Claim), int64(f.Outcome.State), v.due, v.made, v.statusCode
 		if kind, ok := v.errorKind.(string); ok {
 			kinds[i] = &kind
@@ -307,10 +301,10 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 	}
 	batch.Queue(`UPDATE deliveries AS d SET state = v.state, due_at = v.due_at, attempts = d.attempts + v.made, status_code = v.status_code,
 			error_kind = v.error_kind, attempted_at = coalesce(v.attempted_at, d.attempted_at)
-		FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[])
-			AS v (id, claim, state, due_at, made, status_code, error_kind, attempted_at)
-		WHERE d.id = v.id AND d.claim = v.claim AND d.state = 0 AND d.id >= $9 AND d.id <= $10
-		RETURNING d.id`, ids, claims, states, dues, mades, codes, kinds, ats, ids[0], ids[n-1]).Query(func(rows pgx.Rows) error {
+		FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $11::bytea[])
+			AS v (id, claim, state, due_at, made, status_code, error_kind, attempted_at, workspace_id)
+		WHERE d.workspace_id = v.workspace_id AND d.id = v.id AND d.claim = v.claim AND d.state = 0 AND d.id >= $9 AND d.id <= $10
+		RETURNING d.id`, ids, claims, states, dues, mades, codes, kinds, ats, ids[0], ids[n-1], workspaces).Query(func(rows pgx.Rows) error {
 		var id []byte
 		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
 			byID[string(id)].Lost = false
@@ -339,51 +333,48 @@ func queueDues(batch *pgx.Batch, changes []dueChange) {
 	if len(changes) == 0 {
 		return
 	}
-	ids, claims, states, dues := [][]byte{}, []int64{}, []int64{}, []int64{}
+	workspaces, ids, claims, states, dues := [][]byte{}, [][]byte{}, []int64{}, []int64{}, []int64{}
 	for _, c := range changes {
+		workspaces = append(workspaces, c.workspace[:])
 		ids, claims, states, dues = append(ids, c.id[:]), append(claims, int64(c.claim)), append(states, int64(c.state)), append(dues, micros(c.due))
 	}
 	batch.Queue(`UPDATE deliveries AS d SET state = v.state, due_at = v.due_at
-		FROM (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[]) AS u (id, claim, state, due_at) ORDER BY id) AS v
-		WHERE d.id = v.id AND d.claim = v.claim AND d.state = 0`, ids, claims, states, dues)
+		FROM (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[]) AS u (id, claim, state, due_at, workspace_id) ORDER BY id) AS v
+		WHERE d.workspace_id = v.workspace_id AND d.id = v.id AND d.claim = v.claim AND d.state = 0`, ids, claims, states, dues, workspaces)
 }
 
 // claim leases due deliveries and reads their events. A delivery whose event is gone is cancelled.
-func (s *postgresStore) claim(ctx context.Context, c claim) ([]*postroom.Job, error) {
-	o := &op{claim: &c}
-	err := s.write(ctx, func(q querier) error {
-		o.jobs = nil
-		owners, ids := map[postroom.DeliveryID]postroom.EventID{}, [][]byte{}
+func (s *postgresStore) claim(ctx context.Context, c claim) (jobs []*postroom.Job, err error) {
+	err = s.write(ctx, func(q querier) error {
+		var got []claimed
+		var ids [][]byte
 		err := q.each(ctx, "queue_claim", func(row func(...any) error) error {
-			j := &postroom.Job{WebhookID: c.webhook, From: c.state, LeaseUntil: c.until}
-			var event postroom.EventID
-			if err := row(&j.DeliveryID, &event, &j.Claim, &j.Attempts, &j.Test); err != nil {
-				return err
-			}
-			o.jobs, ids = append(o.jobs, j), append(ids, event[:])
-			owners[j.DeliveryID] = event
-			return nil
+			j, err := c.scanClaimed(row)
+			got, ids = append(got, j), append(ids, j.event[:])
+			return err
 		}, int64(c.state), c.webhook, micros(c.now), micros(c.until), c.limit)
 		if err != nil || len(ids) == 0 {
+			jobs = nil
 			return err
 		}
 		events := map[postroom.EventID]*postroom.Event{}
-		if err := q.eachText(ctx, "claimed events", "SELECT "+eventColumns+" FROM events WHERE id = ANY($1::bytea[])", func(row func(...any) error) error {
+		// All are of one webhook, so of one workspace.
+		if err := q.eachText(ctx, "claimed events", "SELECT "+eventColumns+" FROM events WHERE workspace_id = $1 AND id = ANY($2::bytea[])", func(row func(...any) error) error {
 			e, err := scanEvent(row)
 			events[e.ID] = &e
 			return err
-		}, ids); err != nil {
+		}, got[0].workspace, ids); err != nil {
 			return err
 		}
-		return o.resolve(func(j *postroom.Job) (*postroom.Event, error) { return events[owners[j.DeliveryID]], nil },
-			func(j *postroom.Job) error {
-				_, err := q.exec(ctx, "delivery_finish", j.DeliveryID, int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
-				return err
-			})
+		jobs, err = resolve(got, func(j claimed) (*postroom.Event, error) { return events[j.event], nil }, func(j claimed) error {
+			_, err := q.exec(ctx, "delivery_finish", j.workspace, j.DeliveryID, int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
+			return err
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	sort.Slice(o.jobs, func(i, j int) bool { return string(o.jobs[i].DeliveryID[:]) < string(o.jobs[j].DeliveryID[:]) })
-	return o.jobs, nil
+	sort.Slice(jobs, func(i, j int) bool { return string(jobs[i].DeliveryID[:]) < string(jobs[j].DeliveryID[:]) })
+	return jobs, nil
 }

@@ -26,7 +26,7 @@ func (s *Store) Claim(ctx context.Context, webhook postroom.WebhookID, state pos
 func (s *Store) Renew(ctx context.Context, jobs []*postroom.Job, until time.Time) error {
 	changes := make([]dueChange, len(jobs))
 	for i, j := range jobs {
-		changes[i] = dueChange{j.DeliveryID, j.Claim, postroom.StateLeased, until}
+		changes[i] = dueChange{j.Event.WorkspaceID, j.DeliveryID, j.Claim, postroom.StateLeased, until}
 	}
 	if len(changes) == 0 {
 		return nil
@@ -38,7 +38,7 @@ func (s *Store) Renew(ctx context.Context, jobs []*postroom.Job, until time.Time
 func (s *Store) Release(ctx context.Context, jobs []*postroom.Job, now time.Time) error {
 	changes := make([]dueChange, len(jobs))
 	for i, j := range jobs {
-		changes[i] = dueChange{j.DeliveryID, j.Claim, j.From, now}
+		changes[i] = dueChange{j.Event.WorkspaceID, j.DeliveryID, j.Claim, j.From, now}
 		if j.From == postroom.StateLeased {
 			changes[i].state = postroom.StateFresh
 		}

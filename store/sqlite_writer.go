@@ -47,7 +47,7 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 		{&w.eventInsert, "event_insert", ""}, {&w.keyGet, "event_key_get", ""}, {&w.keyPut, "event_key_put", ""},
 		{&w.deliveryInsert, "delivery_insert", ""}, {&w.deliveryFinish, "delivery_finish", ""}, {&w.setDue, "delivery_set_due", ""},
 		{&w.attemptInsert, "attempt_insert", ""}, {&w.rollupAdd, "rollup_add", ""}, {&w.webhookPause, "webhook_pause", ""},
-		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_by_id", ""},
+		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_get", ""},
 	}
 	err := conn.Raw(func(dc any) error {
 		c, ok := dc.(driver.ConnPrepareContext)
@@ -175,7 +175,7 @@ func (w *sqliteWriter) apply(o *op, shared bool) error {
 		}
 	case o.dues != nil:
 		for _, d := range o.dues {
-			if _, err := w.setDue.exec(d.id[:], int64(d.claim), int64(d.state), micros(d.due)); err != nil {
+			if _, err := w.setDue.exec(d.workspace[:], d.id[:], int64(d.claim), int64(d.state), micros(d.due)); err != nil {
 				return err
 			}
 		}
@@ -254,7 +254,8 @@ func firstClaim(state postroom.DeliveryState) int64 {
 
 func (w *sqliteWriter) finish(f *postroom.Finish) error {
 	v := finishValues(f)
-	touched, err := w.deliveryFinish.exec(f.Job.DeliveryID[:], int64(f.Job.Claim), int64(f.Outcome.State), v.due, v.made, v.statusCode, v.errorKind, v.at)
+	workspace := f.Job.Event.WorkspaceID
+	touched, err := w.deliveryFinish.exec(workspace[:], f.Job.DeliveryID[:], int64(f.Job.Claim), int64(f.Outcome.State), v.due, v.made, v.statusCode, v.errorKind, v.at)
 	if err != nil {
 		return err
 	}
@@ -266,7 +267,6 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 		w.rollups.add(f)
 	}
 	if f.Outcome.Pause != "" && !f.Lost {
-		workspace := f.Job.Event.WorkspaceID
 		if _, err := w.webhookPause.exec(workspace[:], f.Job.WebhookID[:], f.Outcome.Pause, v.now); err != nil {
 			return err
 		}
@@ -292,41 +292,32 @@ func (w *sqliteWriter) addRollups() error {
 
 // claim leases due deliveries and reads their events. A delivery whose event is gone is cancelled.
 func (w *sqliteWriter) claim(o *op) error {
-	o.jobs = nil
-	c, events := o.claim, map[postroom.DeliveryID]postroom.EventID{}
+	c, got := o.claim, []claimed(nil)
 	err := w.querier.each(context.Background(), "queue_claim", func(row func(...any) error) error {
-		j := &postroom.Job{WebhookID: c.webhook, From: c.state, LeaseUntil: c.until}
-		var event postroom.EventID
-		if err := row(&j.DeliveryID, &event, &j.Claim, &j.Attempts, &j.Test); err != nil {
-			return err
-		}
-		o.jobs, events[j.DeliveryID] = append(o.jobs, j), event
-		return nil
+		j, err := c.scanClaimed(row)
+		got = append(got, j)
+		return err
 	}, int64(c.state), c.webhook, micros(c.now), micros(c.until), c.limit)
 	if err != nil {
 		return err
 	}
-	return o.resolve(func(j *postroom.Job) (*postroom.Event, error) { return w.eventByID(events[j.DeliveryID]) },
-		func(j *postroom.Job) error {
-			_, err := w.deliveryFinish.exec(j.DeliveryID[:], int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
-			return err
-		})
+	o.jobs, err = resolve(got, w.event, func(j claimed) error {
+		_, err := w.deliveryFinish.exec(j.workspace[:], j.DeliveryID[:], int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
+		return err
+	})
+	return err
 }
 
-func (w *sqliteWriter) eventByID(id postroom.EventID) (*postroom.Event, error) {
+// event reads the event of a claimed delivery; nil when it is gone.
+func (w *sqliteWriter) event(j claimed) (*postroom.Event, error) {
 	var v [10]driver.Value
-	ok, err := w.eventGet.row(v[:], id[:])
+	ok, err := w.eventGet.row(v[:], j.workspace[:], j.event[:])
 	if err != nil || !ok {
-		return nil, err
-	}
-	e := &postroom.Event{}
-	if err := errors.Join(e.ID.Scan(v[0]), e.WorkspaceID.Scan(v[1])); err != nil {
 		return nil, err
 	}
 	text := func(v driver.Value) string { s, _ := v.(string); return s }
 	at, _ := v[4].(int64)
 	data, _ := v[9].([]byte)
-	e.UID, e.Type, e.Time, e.Actor, e.OrderingKey = text(v[2]), text(v[3]), fromMicros(at), text(v[5]), text(v[6])
-	e.Contact, e.Campaign, e.Data = text(v[7]), text(v[8]), data
-	return e, nil
+	return &postroom.Event{ID: j.event, WorkspaceID: j.workspace, UID: text(v[2]), Type: text(v[3]), Time: fromMicros(at), Actor: text(v[5]),
+		OrderingKey: text(v[6]), Contact: text(v[7]), Campaign: text(v[8]), Data: data}, nil
 }

@@ -16,18 +16,25 @@ func (s *Store) CreateWebhook(ctx context.Context, w postroom.StoredWebhook, sec
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(q querier) error {
+	return s.changeWebhooks(ctx, w.WorkspaceID, func(q querier) error {
 		if err := checkUID(ctx, q, w); err != nil {
 			return err
 		}
 		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time)); err != nil {
 			return takenUID(err, w)
 		}
-		if err := insertSecret(ctx, q, w.WorkspaceID, w.ID, secret); err != nil {
+		return insertSecret(ctx, q, w.WorkspaceID, w.ID, secret)
+	})
+}
+
+// changeWebhooks runs f in a transaction that raises the workspace's revision. That comes first: on PostgreSQL it makes
+// other changes of the same workspace's webhooks wait, so that what f reads is still so when f writes.
+func (s *Store) changeWebhooks(ctx context.Context, workspace postroom.WorkspaceID, f func(q querier) error) error {
+	return s.write(ctx, func(q querier) error {
+		if _, err := q.exec(ctx, "workspace_touch", workspace); err != nil {
 			return err
 		}
-		_, err := q.exec(ctx, "workspace_touch", w.WorkspaceID)
-		return err
+		return f(q)
 	})
 }
 
@@ -130,7 +137,7 @@ func (s *Store) Webhooks(ctx context.Context, workspace postroom.WorkspaceID, cu
 // UpdateWebhook reads a webhook, lets change edit it, and stores its settings and auth, all in one transaction. What
 // change returns as an error ends it.
 func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, change func(*postroom.StoredWebhook) error) (w postroom.StoredWebhook, err error) {
-	err = s.write(ctx, func(q querier) error {
+	err = s.changeWebhooks(ctx, workspace, func(q querier) error {
 		if w, err = findWebhook(ctx, q, "webhook_get", workspace, id, micros(now)); err != nil {
 			return err
 		}
@@ -148,27 +155,22 @@ func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceI
 			return takenUID(err, w)
 		}
 		w.Version, w.UpdatedAt.Time = w.Version+1, now.UTC().Truncate(time.Microsecond)
-		_, err = q.exec(ctx, "workspace_touch", workspace)
-		return err
+		return nil
 	})
 	return w, notFound(err, "webhook", id.String())
 }
 
 // SetWebhookStatus makes a webhook active, paused or disabled, with the reason that people see.
 func (s *Store) SetWebhookStatus(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, status postroom.WebhookStatus, reason string, now time.Time) error {
-	return s.write(ctx, func(q querier) error {
-		if err := touched(q.exec(ctx, "webhook_set_status", workspace, id, string(status), reason, micros(now)))("webhook", id.String()); err != nil {
-			return err
-		}
-		_, err := q.exec(ctx, "workspace_touch", workspace)
-		return err
+	return s.changeWebhooks(ctx, workspace, func(q querier) error {
+		return touched(q.exec(ctx, "webhook_set_status", workspace, id, string(status), reason, micros(now)))("webhook", id.String())
 	})
 }
 
 // DeleteWebhook hides a webhook and destroys its secrets. check sees it first and may refuse. The log of its
 // deliveries stays until it is too old; what still waits is discarded by DiscardQueue.
 func (s *Store) DeleteWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, check func(postroom.StoredWebhook) error) error {
-	err := s.write(ctx, func(q querier) error {
+	err := s.changeWebhooks(ctx, workspace, func(q querier) error {
 		w, err := findWebhook(ctx, q, "webhook_get", workspace, id, micros(now))
 		if err != nil {
 			return err
@@ -179,10 +181,7 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace postroom.WorkspaceI
 		if _, err := q.exec(ctx, "webhook_set_deleted", workspace, id, micros(now)); err != nil {
 			return err
 		}
-		if _, err := q.exec(ctx, "webhook_secret_delete_all", workspace, id); err != nil {
-			return err
-		}
-		_, err = q.exec(ctx, "workspace_touch", workspace)
+		_, err = q.exec(ctx, "webhook_secret_delete_all", workspace, id)
 		return err
 	})
 	return notFound(err, "webhook", id.String())
@@ -232,18 +231,14 @@ func (s *Store) Secrets(ctx context.Context, workspace postroom.WorkspaceID, id 
 
 // RotateSecret stores a new secret; the others sign until then.
 func (s *Store) RotateSecret(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, secret postroom.StoredSecret, until, now time.Time) error {
-	err := s.write(ctx, func(q querier) error {
+	err := s.changeWebhooks(ctx, workspace, func(q querier) error {
 		if _, err := findWebhook(ctx, q, "webhook_get", workspace, id, micros(now)); err != nil {
 			return err
 		}
 		if _, err := q.exec(ctx, "webhook_secret_expire", workspace, id, micros(until)); err != nil {
 			return err
 		}
-		if err := insertSecret(ctx, q, workspace, id, secret); err != nil {
-			return err
-		}
-		_, err := q.exec(ctx, "workspace_touch", workspace)
-		return err
+		return insertSecret(ctx, q, workspace, id, secret)
 	})
 	return notFound(err, "webhook", id.String())
 }

@@ -1,16 +1,16 @@
 -- Retention serves the whole process.
 
--- name: expire_attempts
-DELETE FROM attempts WHERE (delivery_id, claim) IN (SELECT delivery_id, claim FROM attempts WHERE delivery_id < $1 LIMIT $2);
+-- Rows are stored in about the order of their age, so the oldest are looked at first, and none is looked for. PostgreSQL
+-- drops partitions instead.
 
 -- name: expire_attempts (sqlite)
-DELETE FROM attempts WHERE rowid IN (SELECT rowid FROM attempts WHERE delivery_id < $1 LIMIT $2);
+DELETE FROM attempts WHERE delivery_id < $1 AND rowid IN (SELECT rowid FROM attempts ORDER BY rowid LIMIT $2);
 
--- name: expire_deliveries
-DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE id < $1 LIMIT $2);
+-- name: expire_deliveries (sqlite)
+DELETE FROM deliveries WHERE id < $1 AND rowid IN (SELECT rowid FROM deliveries ORDER BY rowid LIMIT $2);
 
--- name: expire_events
-DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 LIMIT $2);
+-- name: expire_events (sqlite)
+DELETE FROM events WHERE id < $1 AND rowid IN (SELECT rowid FROM events ORDER BY rowid LIMIT $2);
 
 -- name: expire_event_keys
 DELETE FROM event_keys WHERE (workspace_id, key) IN (SELECT workspace_id, key FROM event_keys WHERE created_at < $1 LIMIT $2);
@@ -28,10 +28,10 @@ DELETE FROM webhook_secrets WHERE id IN (SELECT id FROM webhook_secrets WHERE ex
 DELETE FROM attempts WHERE (delivery_id, claim) IN (SELECT delivery_id, claim FROM attempts WHERE workspace_id = $1 AND delivery_id IN (SELECT id FROM deliveries WHERE workspace_id = $1 ORDER BY id LIMIT $2));
 
 -- name: purge_deliveries
-DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE workspace_id = $1 ORDER BY id LIMIT $2);
+DELETE FROM deliveries WHERE workspace_id = $1 AND id IN (SELECT id FROM deliveries WHERE workspace_id = $1 ORDER BY id LIMIT $2);
 
 -- name: purge_events
-DELETE FROM events WHERE id IN (SELECT id FROM events WHERE workspace_id = $1 ORDER BY id LIMIT $2);
+DELETE FROM events WHERE workspace_id = $1 AND id IN (SELECT id FROM events WHERE workspace_id = $1 ORDER BY id LIMIT $2);
 
 -- name: purge_rollups
 DELETE FROM rollups WHERE workspace_id = $1;

@@ -17,11 +17,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9);
 
 -- name: delivery_finish
 UPDATE deliveries
-SET state = $3, due_at = $4, attempts = attempts + $5, status_code = $6, error_kind = $7, attempted_at = coalesce($8, attempted_at)
-WHERE id = $1 AND claim = $2 AND state = 0;
+SET state = $4, due_at = $5, attempts = attempts + $6, status_code = $7, error_kind = $8, attempted_at = coalesce($9, attempted_at)
+WHERE workspace_id = $1 AND id = $2 AND claim = $3 AND state = 0;
 
 -- name: delivery_set_due
-UPDATE deliveries SET state = $3, due_at = $4 WHERE id = $1 AND claim = $2 AND state = 0;
+UPDATE deliveries SET state = $4, due_at = $5 WHERE workspace_id = $1 AND id = $2 AND claim = $3 AND state = 0;
 
 -- name: attempt_insert
 INSERT INTO attempts (delivery_id, claim, workspace_id, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us,

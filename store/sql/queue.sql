@@ -1,22 +1,22 @@
 -- The queue serves the whole process, so these texts do not name a workspace: a webhook belongs to one.
 -- "state < 10" stands beside each state because it is how the partial index is recognised.
 
--- name: queue_claim
+-- name: queue_claim (sqlite)
 UPDATE deliveries SET state = 0, claim = claim + 1, due_at = $4
-WHERE id IN (
-  SELECT id FROM deliveries
+WHERE rowid IN (
+  SELECT rowid FROM deliveries
   WHERE state = $1 AND state < 10 AND webhook_id = $2 AND due_at <= $3
   ORDER BY due_at LIMIT $5)
-RETURNING id, event_id, claim, attempts, test;
+RETURNING id, workspace_id, event_id, claim, attempts, test;
 
 -- name: queue_claim (postgres)
 WITH due AS (
-  SELECT id FROM deliveries
+  SELECT workspace_id, id FROM deliveries
   WHERE state = $1 AND state < 10 AND webhook_id = $2 AND due_at <= $3
   ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d SET state = 0, claim = claim + 1, due_at = $4
-FROM due WHERE d.id = due.id
-RETURNING d.id, d.event_id, d.claim, d.attempts, d.test;
+FROM due WHERE d.workspace_id = due.workspace_id AND d.id = due.id
+RETURNING d.id, d.workspace_id, d.event_id, d.claim, d.attempts, d.test;
 
 -- name: queue_webhooks
 -- Walks from one webhook to the next in the index, however many deliveries each of them has.
@@ -45,7 +45,7 @@ SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state 
 
 -- name: queue_discard
 UPDATE deliveries SET state = 12, error_kind = $3
-WHERE id IN (
+WHERE workspace_id = $1 AND id IN (
   SELECT id FROM deliveries
   WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (1, 2, 3) AND id <= $4 LIMIT $5);
 

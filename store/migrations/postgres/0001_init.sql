@@ -70,7 +70,7 @@ CREATE TABLE webhook_secrets (
 CREATE INDEX webhook_secrets_webhook ON webhook_secrets (webhook_id, id);
 
 CREATE TABLE events (
-  id           BYTEA PRIMARY KEY NOT NULL,
+  id           BYTEA NOT NULL,
   workspace_id BYTEA NOT NULL,
   uid          TEXT,
   type         TEXT NOT NULL,
@@ -79,9 +79,9 @@ CREATE TABLE events (
   ordering_key TEXT,
   contact      TEXT,
   campaign     TEXT,
-  data         BYTEA NOT NULL
+  data         BYTEA NOT NULL,
+  PRIMARY KEY (workspace_id, id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX events_workspace ON events (workspace_id, id);
 CREATE INDEX events_uid ON events (workspace_id, uid) WHERE uid IS NOT NULL;
 
 CREATE TABLE event_keys (
@@ -94,7 +94,7 @@ CREATE TABLE event_keys (
 CREATE INDEX event_keys_created ON event_keys (created_at);
 
 CREATE TABLE deliveries (
-  id           BYTEA PRIMARY KEY NOT NULL,
+  id           BYTEA NOT NULL,
   workspace_id BYTEA NOT NULL,
   event_id     BYTEA NOT NULL,
   webhook_id   BYTEA NOT NULL,
@@ -106,10 +106,10 @@ CREATE TABLE deliveries (
   status_code  BIGINT NOT NULL, -- of the newest attempt
   error_kind   TEXT,             -- of the newest attempt
   attempted_at BIGINT,
-  test         BIGINT NOT NULL
+  test         BIGINT NOT NULL,
+  PRIMARY KEY (workspace_id, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX deliveries_queue ON deliveries (state, webhook_id, due_at) WHERE state < 10;
-CREATE INDEX deliveries_workspace ON deliveries (workspace_id, id);
 CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_event ON deliveries (event_id);
 -- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters this index.

@@ -1,0 +1,129 @@
+// Package expr compiles and runs expressions in CEL (the Common Expression Language), such as a webhook's filter.
+//
+//	"event.data.campaign.id == 790" ──▶ Compile (checked, once) ──▶ Program ──▶ Match(event) ──▶ true or false
+//
+// An expression cannot loop without end, reach anything but its variables, or use more than a bounded amount of work.
+package expr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/ext"
+)
+
+// MaxLength is the longest expression, in bytes.
+const MaxLength = 4096
+
+// costLimit bounds the work of one run, in CEL's units (about one an operation, or ten bytes of a text).
+const costLimit = 100_000
+
+// Compiler compiles expressions over one variable, event: a map with id, type, time, actor, ordering_key and data. It is
+// safe for concurrent use.
+type Compiler struct{ env *cel.Env }
+
+// NewCompiler makes a compiler.
+func NewCompiler() (*Compiler, error) {
+	env, err := cel.NewEnv(
+		cel.Variable("event", cel.MapType(cel.StringType, cel.DynType)),
+		cel.CrossTypeNumericComparisons(true), // JSON has one kind of number
+		cel.OptionalTypes(),
+		ext.Strings(), ext.Lists(), ext.Sets(), ext.Math(),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &Compiler{env}, nil
+}
+
+// Program is a compiled filter. It is safe for concurrent use.
+type Program struct{ program cel.Program }
+
+// Compile checks an expression whose result is true or false. Its error says what is wrong and where.
+func (c *Compiler) Compile(text string) (*Program, error) {
+	if len(text) > MaxLength {
+		return nil, fmt.Errorf("an expression is at most %d bytes long", MaxLength)
+	}
+	ast, issues := c.env.Compile(text)
+	if issues.Err() != nil {
+		return nil, describe(issues)
+	}
+	if t := ast.OutputType(); t != cel.BoolType && t != cel.DynType {
+		return nil, fmt.Errorf("the expression gives a %s, and a filter gives true or false", t)
+	}
+	program, err := c.env.Program(ast, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		return nil, err
+	}
+	return &Program{program}, nil
+}
+
+// describe says the first thing that is wrong, and its place.
+func describe(issues *cel.Issues) error {
+	for _, e := range issues.Errors() {
+		where := ""
+		if e.Location != nil {
+			where = fmt.Sprintf(" (line %d, column %d)", e.Location.Line(), e.Location.Column()+1)
+		}
+		message := strings.ReplaceAll(e.Message, "\n", " ")
+		if name, unknown := strings.CutPrefix(message, "undeclared reference to '"); unknown {
+			name, _, _ = strings.Cut(name, "'")
+			return fmt.Errorf("%q is not known here%s: an expression speaks of event.type, event.data and so on", name, where)
+		}
+		return errors.New(strings.ToLower(message[:1]) + message[1:] + where)
+	}
+	return issues.Err()
+}
+
+// Match runs the filter on an event. An event that lacks what the filter speaks of does not match; so does one on which the
+// filter fails in another way, of which the error tells.
+func (p *Program) Match(event map[string]any) (bool, error) {
+	out, _, err := p.program.Eval(map[string]any{"event": event})
+	if err != nil {
+		if strings.Contains(err.Error(), "no such key") {
+			return false, nil
+		}
+		return false, err
+	}
+	b, ok := out.(types.Bool)
+	if !ok {
+		return false, fmt.Errorf("the filter gave a %s instead of true or false", out.Type())
+	}
+	return bool(b), nil
+}
+
+// Decode reads JSON into what expressions work on: whole numbers become int64 where they fit, others float64.
+func Decode(raw []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	return numbers(v), nil
+}
+
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i
+		}
+		f, _ := v.Float64() // too large a number is an infinity
+		return f
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = numbers(v[k])
+		}
+	}
+	return v
+}
