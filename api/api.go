@@ -97,7 +97,7 @@ func newAPI(c Config) *api {
 	a.routeWorkspaces(rt)
 	a.routeSystem(rt)
 	a.document = rt.document()
-	a.pages = newPages(a.document, c.Version)
+	a.pages = newPages(a.document, rt.ids, c.Version)
 	a.routePages()
 	return a
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -64,7 +65,7 @@ func (b *batch) addLines(in *lineReader) error {
 	for {
 		line, err := in.next()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil: // what came before is published, or will be: the last result says that what follows is not
 			return b.add(app.NewEvent{}, err)
@@ -103,12 +104,12 @@ func (l *lineReader) next() ([]byte, error) {
 		read += int64(len(part))
 		l.over = read > l.limit+1 // the line's end is not part of it
 		switch {
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 			if !l.over {
 				l.long = append(l.long, part...)
 			}
 			continue
-		case err != nil && (err != io.EOF || read == 0):
+		case err != nil && (read == 0 || !errors.Is(err, io.EOF)):
 			return nil, l.cause(err)
 		case l.over:
 			return nil, nil
@@ -122,7 +123,7 @@ func (l *lineReader) next() ([]byte, error) {
 
 // cause is the error of a body that could not be read to its end.
 func (l *lineReader) cause(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return err
 	}
 	return cutShort(err)

@@ -14,8 +14,8 @@ import (
 )
 
 // decode reads a JSON object into a struct, strictly: fields that do not exist, that come twice or that are of the wrong kind
-// are refused, each with its JSON pointer, and all at once. Field names are matched exactly. null stands for a field that is
-// not there, which is its zero value. An empty body is an empty object.
+// are refused, each with its JSON pointer, and all at once. Field names are matched exactly. A field that is not there, or null,
+// keeps the value that it has in into, its default. An empty body is an empty object.
 func decode(body []byte, into any) error {
 	if len(body) == 0 {
 		return nil
@@ -41,7 +41,6 @@ type decoder struct{ faults }
 // value reads raw into v.
 func (d *decoder) value(raw []byte, v reflect.Value, pointer string) {
 	if payload.KindOf(raw) == payload.KindNull {
-		v.SetZero()
 		return
 	}
 	switch t := v.Addr().Interface().(type) {

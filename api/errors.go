@@ -24,7 +24,7 @@ type problemKind struct {
 func problemKinds() []problemKind {
 	return []problemKind{
 		{postroom.CodeBadJSON, 400, "Not valid JSON", "The body is not valid JSON, or not an object where one is expected. The detail says at which line and column."},
-		{postroom.CodeUnauthenticated, 401, "Not authenticated", "Send a valid API key as Authorization: Bearer prk_…. The key is missing, unknown, expired or deleted."},
+		{postroom.CodeUnauthenticated, 401, "Not authenticated", "The API key (prk_…) in the header Authorization is missing, unknown, expired or deleted."},
 		{postroom.CodeForbidden, 403, "Not allowed", "The key is valid, but its role does not allow this call. Use a key with the role that the operation names."},
 		{postroom.CodeNotFound, 404, "Not found", "There is no such path, or no such thing in the workspace of the key."},
 		{postroom.CodeMethodNotAllowed, 405, "Method not allowed", "The path exists, but not with this method. The header Allow lists the methods that it has."},

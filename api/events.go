@@ -29,7 +29,7 @@ type replayedEvent struct {
 
 func (a *api) routeEvents(rt *router) {
 	const path = publishPath
-	a.documentPublish(rt)
+	a.routePublish(rt)
 	register(rt, operation{
 		ID: "list-events", Method: http.MethodGet, Path: path, Tag: "Events", Role: postroom.RoleViewer,
 		Summary:     "List events",

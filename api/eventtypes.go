@@ -89,7 +89,7 @@ func (a *api) getEventType(ctx context.Context, c *call, in *TypeName) (*answer[
 func (a *api) updateEventType(ctx context.Context, c *call, in *TypeName) (*answer[postroom.EventType], error) {
 	t, err := a.App.UpdateEventType(ctx, c.who, in.Name, func(t *app.EventTypeInput) error {
 		name := t.Name
-		if err := patch(t, c.body); err != nil {
+		if err := patch(t, app.EventTypeInput{}, c.body); err != nil {
 			return err
 		}
 		if t.Name != name {

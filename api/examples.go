@@ -43,14 +43,14 @@ const (
 
 	exampleWebhookInput = `{
   "name": "CRM sync", "url": "https://example.com/hooks", "events": ["email.*", "contact.updated"],
-  "filter": "event.data.campaign.id == 790", "auth": {"type": "bearer", "token": "t0p-s3cret"}
+  "headers": {"x-tenant": "production"}, "auth": {"type": "bearer", "token": "t0p-s3cret"}
 }`
 	exampleWebhookFields = `{
   "id": "whk_01jd3v8x2mf4k8c0q9r7t5y1za", "uid": null, "name": "CRM sync", "description": "", "url": "https://example.com/hooks",
-  "events": ["email.*", "contact.updated"], "filter": "event.data.campaign.id == 790", "dialect": "standard", "method": "POST",
+  "events": ["email.*", "contact.updated"], "filter": "", "dialect": "standard", "method": "POST",
   "headers": {"x-tenant": "production"}, "auth": {"type": "bearer", "token": "•••"}, "payload": null,
   "retry": {"schedule": ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"], "jitter": 0.1},
-  "timeout": "15s", "rate_limit": {"limit": 100, "period": "1s"}, "concurrency": 8, "ordering": "none", "expect_json": false,
+  "timeout": "15s", "rate_limit": null, "concurrency": 8, "ordering": "none", "expect_json": false,
   "disable_after": {"failures": 0, "for": "120h"}, "status": "active", "status_reason": "", "secrets": 1,
   "created_at": "2026-01-31T09:00:00.000Z", "updated_at": "2026-01-31T09:00:00.000Z"`
 	exampleWebhook        = exampleWebhookFields + "\n}"

@@ -18,7 +18,7 @@ func fieldDocs() map[string]string {
 		"WebhookSettings.events":        "The event types that are sent: exact names, all of a group as in email.*, or * for all.",
 		"WebhookSettings.filter":        "A CEL expression over event that lets an event through, such as event.data.campaign.id == 790; empty lets all through.",
 		"WebhookSettings.dialect":       "How events are named, enveloped, signed and retried.",
-		"WebhookSettings.method":        "The HTTP method of the calls.",
+		"WebhookSettings.method":        "The HTTP method of the calls: POST, PUT or PATCH.",
 		"WebhookSettings.headers":       "Headers that are added to every call. Those that the dialect or HTTP needs are reserved.",
 		"WebhookSettings.auth":          "How the webhook proves itself to its receiver, besides the signature; null for not at all.",
 		"WebhookSettings.payload":       "null for the dialect's own; or a template: JSON in which {name} stands for a value of the event.",

@@ -8,9 +8,9 @@ import (
 )
 
 // patch applies a JSON merge patch (RFC 7396) to settings: it merges the patch into their JSON, and decodes the result. What
-// the patch sets to null is removed, and thus takes its zero value. Pointers of errors are into the patch, since merging moves
-// nothing. When there is an error, settings stay as they are.
-func patch[T any](settings *T, body []byte) error {
+// the patch sets to null is removed, and thus takes its value in defaults. Pointers of errors are into the patch, since merging
+// moves nothing. When there is an error, settings stay as they are.
+func patch[T any](settings *T, defaults T, body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}
@@ -29,11 +29,10 @@ func patch[T any](settings *T, body []byte) error {
 	if err != nil {
 		return err
 	}
-	var next T
-	if err := decode(merge(nil, present, body), &next); err != nil {
+	if err := decode(merge(nil, present, body), &defaults); err != nil {
 		return err
 	}
-	*settings = next
+	*settings = defaults
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -131,8 +130,9 @@ func (d documenter) documentBody(h *huma.Operation, op *operation) {
 	}
 	h.RequestBody = &huma.RequestBody{Required: op.Need, Content: map[string]*huma.MediaType{}}
 	for _, name := range op.mediaTypes() {
-		h.RequestBody.Content[name] = &huma.MediaType{Schema: schema, Example: rawExample(op.Example)}
+		h.RequestBody.Content[name] = &huma.MediaType{Schema: schema}
 	}
+	h.RequestBody.Content[op.mediaTypes()[0]].Example = rawExample(op.Example)
 }
 
 // documentAnswers adds the example of the answer, and the errors.
@@ -196,7 +196,6 @@ func (rt *router) document() *huma.OpenAPI {
 		delete(schemas.Map(), name)
 	}
 	refineSchemas(schemas)
-	defer dropUnused(doc)
 
 	doc.Components.Responses = map[string]*huma.Response{}
 	for _, kind := range problemKinds() {
@@ -220,23 +219,6 @@ func (rt *router) document() *huma.OpenAPI {
 		}
 	}
 	return doc
-}
-
-// dropUnused takes away schemas that nothing refers to, such as the settings of a webhook, which are only a part of others.
-func dropUnused(doc *huma.OpenAPI) {
-	schemas := doc.Components.Schemas.Map()
-	for before := -1; before != len(schemas); {
-		before = len(schemas)
-		text, err := json.Marshal(doc)
-		if err != nil { // a test makes the document
-			panic(err)
-		}
-		for name := range schemas {
-			if !bytes.Contains(text, []byte(`"`+schemaRef+name+`"`)) {
-				delete(schemas, name)
-			}
-		}
-	}
 }
 
 func textHeader(name, description string) map[string]*huma.Header {

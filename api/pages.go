@@ -19,7 +19,8 @@ type pages struct {
 	openAPI, reference, errors func() []byte
 }
 
-func newPages(doc *huma.OpenAPI, version string) pages {
+// newPages makes the pages. ids are the operations in the order in which they are shown.
+func newPages(doc *huma.OpenAPI, ids []string, version string) pages {
 	return pages{
 		openAPI: sync.OnceValue(func() []byte {
 			text, err := json.Marshal(doc)
@@ -28,7 +29,7 @@ func newPages(doc *huma.OpenAPI, version string) pages {
 			}
 			return append(text, '\n')
 		}),
-		reference: sync.OnceValue(func() []byte { return render("reference.html", newReference(doc, version)) }),
+		reference: sync.OnceValue(func() []byte { return render("reference.html", newReference(doc, ids, version)) }),
 		errors: sync.OnceValue(func() []byte {
 			return render("errors.html", struct {
 				Title, Version string

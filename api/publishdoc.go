@@ -60,14 +60,15 @@ Many events are published as a JSON array, or as NDJSON (` + "`application/x-ndj
 
 CloudEvents 1.0 are read in structured mode (` + "`application/cloudevents+json`" + `), in batches (` + "`application/cloudevents-batch+json`" + `) and in binary mode (the headers ` + "`ce-specversion`" + `, ` + "`ce-type`" + `, ` + "`ce-id`" + `, ` + "`ce-source`" + `, …, with the data as the body). ` + "`source`" + ` becomes the actor; ` + "`partitionkey`" + `, or else ` + "`subject`" + `, the ordering key. Other extension attributes are allowed and not kept.`
 
-// documentPublish describes publish, which is a plain handler, in the document.
-func (a *api) documentPublish(rt *router) {
+// routePublish describes publish, which is a plain handler, in the document. ServeHTTP calls it past the mux, which knows it for
+// the sake of the header Allow.
+func (a *api) routePublish(rt *router) {
 	op := operation{
 		ID: "publish-events", Method: http.MethodPost, Path: publishPath, Tag: "Events", Role: postroom.RolePublisher,
 		Summary: "Publish events", Description: publishDescription, Status: http.StatusAccepted,
 		Codes: []postroom.Code{postroom.CodeUnknownEventType},
 	}
-	rt.ops[op.ID] = &op
+	rt.add(&op)
 	schemas := rt.huma.OpenAPI().Components.Schemas
 	of := func(t reflect.Type) *huma.Schema { return schemas.Schema(t, true, "") }
 	listOf := func(t reflect.Type) *huma.Schema {
@@ -79,8 +80,8 @@ func (a *api) documentPublish(rt *router) {
 	h := rt.describe(&op)
 	h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		mediaJSON: {Schema: &huma.Schema{OneOf: []*huma.Schema{of(event), listOf(event)}}, Examples: map[string]*huma.Example{
-			"one":  {Summary: "One event", Value: rawExample(examplePublish)},
-			"many": {Summary: "Many events", Value: rawExample("[" + examplePublish + "]")},
+			"one":     {Summary: "One event", Value: rawExample(examplePublish)},
+			"several": {Summary: "Several events", Value: rawExample("[" + examplePublish + "]")},
 		}},
 		mediaLines:      {Schema: &huma.Schema{Type: "string", Description: "An event on each line."}},
 		mediaCloudEvent: {Schema: of(cloud), Example: rawExample(exampleCloudEvent)},
@@ -89,9 +90,10 @@ func (a *api) documentPublish(rt *router) {
 	h.Responses["202"].Content[mediaJSON] = &huma.MediaType{
 		Schema: &huma.Schema{OneOf: []*huma.Schema{of(published), of(reflect.TypeFor[publishedMany]())}},
 		Examples: map[string]*huma.Example{
-			"one":  {Summary: "One event", Value: rawExample(examplePublished)},
-			"many": {Summary: "Many events", Value: rawExample(examplePublishedMany)},
+			"one":     {Summary: "One event", Value: rawExample(examplePublished)},
+			"several": {Summary: "Several events", Value: rawExample(examplePublishedMany)},
 		},
 	}
 	documenter{rt.huma, rt}.DocumentOperation(&h)
+	a.mux.HandleFunc(op.Method+" "+op.Path, a.publish)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -75,11 +76,15 @@ type schemaView struct {
 	Fields []fieldView
 }
 
-func newReference(doc *huma.OpenAPI, version string) reference {
+func newReference(doc *huma.OpenAPI, ids []string, version string) reference {
+	ops := operationsOf(doc)
+	slices.SortStableFunc(ops, func(a, b *huma.Operation) int {
+		return slices.Index(ids, a.OperationID) - slices.Index(ids, b.OperationID)
+	})
 	ref := reference{Title: "HTTP API", Version: version, Intro: blocks(doc.Info.Description)}
 	for _, tag := range doc.Tags {
 		group := opGroup{Name: tag.Name, Anchor: "tag-" + strings.ReplaceAll(strings.ToLower(tag.Name), " ", "-"), Description: tag.Description}
-		for _, op := range operationsOf(doc) {
+		for _, op := range ops {
 			if slices.Contains(op.Tags, tag.Name) {
 				group.Ops = append(group.Ops, newOpView(op))
 			}
@@ -116,7 +121,7 @@ func newOpView(op *huma.Operation) opView {
 		a := answerView{Status: status, Text: r.Description, Contents: contentViews(r.Content)}
 		for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 			h := r.Headers[name]
-			a.Headers = append(a.Headers, fieldView{Name: name, Type: typeParts(h.Schema), Description: spans(cmpOr(h.Description, h.Schema.Description))})
+			a.Headers = append(a.Headers, fieldView{Name: name, Type: typeParts(h.Schema), Description: spans(h.Description)})
 		}
 		v.Answers = append(v.Answers, a)
 	}
@@ -124,16 +129,12 @@ func newOpView(op *huma.Operation) opView {
 	return v
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 func contentViews(content map[string]*huma.MediaType) []contentView {
 	var views []contentView
-	for _, media := range slices.Sorted(maps.Keys(content)) {
+	names := slices.SortedFunc(maps.Keys(content), func(a, b string) int { // plain JSON first
+		return cmp.Or(cmp.Compare(boolInt(b == mediaJSON), boolInt(a == mediaJSON)), cmp.Compare(a, b))
+	})
+	for _, media := range names {
 		c := content[media]
 		v := contentView{Media: media, Type: typeParts(c.Schema)}
 		if c.Example != nil {
@@ -145,6 +146,13 @@ func contentViews(content map[string]*huma.MediaType) []contentView {
 		views = append(views, v)
 	}
 	return views
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func indented(example any) string {
@@ -245,7 +253,7 @@ func curl(op *huma.Operation, body *bodyView) string {
 	for _, c := range body.Contents {
 		if strings.HasSuffix(c.Media, "json") && len(c.Examples) > 0 && !strings.Contains(c.Media, "cloudevents") {
 			var compact bytes.Buffer
-			if json.Compact(&compact, []byte(c.Examples[len(c.Examples)-1].Text)) == nil {
+			if json.Compact(&compact, []byte(c.Examples[0].Text)) == nil {
 				line += " \\\n  -H 'Content-Type: " + c.Media + "' \\\n  -d '" + strings.ReplaceAll(compact.String(), "'", `'\''`) + "'"
 			}
 			break

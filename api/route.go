@@ -64,6 +64,7 @@ type router struct {
 	api  *api
 	huma huma.API
 	ops  map[string]*operation // by id
+	ids  []string              // of operations, in the order in which they were added
 }
 
 func newRouter(a *api) *router {
@@ -81,7 +82,7 @@ func newRouter(a *api) *router {
 // huma writes by the tags of Out.
 func register[In, Out any](rt *router, op operation, handle func(ctx context.Context, c *call, in *In) (*Out, error)) {
 	a := rt.api
-	rt.ops[op.ID] = &op
+	rt.add(&op)
 	huma.Register(documenter{rt.huma, rt}, rt.describe(&op), func(ctx context.Context, in *In) (*Out, error) {
 		r := requestOf(ctx)
 		out, err := handle(ctx, r.call, in)
@@ -92,6 +93,11 @@ func register[In, Out any](rt *router, op operation, handle func(ctx context.Con
 		}
 		return out, nil
 	})
+}
+
+func (rt *router) add(op *operation) {
+	rt.ops[op.ID] = op
+	rt.ids = append(rt.ids, op.ID)
 }
 
 // Handle puts an operation's route into the mux, behind guard. huma calls it.

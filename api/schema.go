@@ -37,6 +37,7 @@ func refineSchemas(schemas huma.Registry) {
 	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput"} {
 		addPatch(schemas.Map(), name)
 	}
+	delete(schemas.Map(), "WebhookSettings") // its fields are in other schemas
 }
 
 // objectFields are fields that hold any JSON by their Go type, and are objects in truth.
@@ -178,7 +179,7 @@ func requiredFields() map[string][]string {
 		"Retry":            nil,
 		"RotateInput":      nil,
 		"TestInput":        nil,
-		"WebhookInput":     {"url", "events"},
+		"WebhookInput":     {"name", "url", "events"},
 		"WebhookSettings":  nil,
 		"WorkspaceInput":   {"name"},
 	}

@@ -200,7 +200,7 @@ func patchWebhook(s *postroom.WebhookSettings, body []byte) error {
 	if json.Unmarshal(body, &wanted) == nil && s.Auth != nil && wanted.Auth.Type != "" && wanted.Auth.Type != s.Auth.Type {
 		s.Auth = nil
 	}
-	return patch(s, body)
+	return patch(s, app.DefaultSettings(), body)
 }
 
 func (a *api) deleteWebhook(ctx context.Context, c *call, in *changeWebhookInput) (*done, error) {

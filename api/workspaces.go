@@ -89,7 +89,7 @@ func (a *api) updateWorkspace(ctx context.Context, c *call, in *ID) (*answer[pos
 		return nil, err
 	}
 	next := workspaceInput{Name: w.Name}
-	if err := patch(&next, c.body); err != nil {
+	if err := patch(&next, workspaceInput{}, c.body); err != nil {
 		return nil, err
 	}
 	if w, err = a.App.UpdateWorkspace(ctx, c.who, in.ID, next.Name); err != nil {

@@ -32,7 +32,7 @@ func (cmd keyCreateCmd) Run(s *session) error {
 	if after, err := time.ParseDuration(cmd.Expires); err == nil {
 		in.Expires = s.Now().Add(after)
 	} else if in.Expires, err = s.moment("--expires", cmd.Expires); err != nil {
-		return err
+		return usagef("--expires is %q, but must be a time such as 2027-01-31T09:30:00Z, a date such as 2027-01-31, or after how long, such as 720h", cmd.Expires)
 	}
 	c, err := s.client()
 	if err != nil {

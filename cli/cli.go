@@ -84,7 +84,7 @@ func WithSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // Run runs the command that args, without the program's name, ask for. It returns the exit status.
 func Run(ctx context.Context, args []string, c Config) int {
-	s := &session{Config: c, ctx: ctx, args: args}
+	s := &session{Config: c, ctx: ctx}
 	var g grammar
 	exited := false // kong has printed the help that was asked for
 	parser, err := newParser(&g, c, func(int) { exited = true })

@@ -75,7 +75,7 @@ func options(node *kong.Node) []option {
 	var all []option
 	for at := node; at != nil; at = at.Parent {
 		for _, flag := range at.Flags {
-			if flag.Hidden || at != node && runsServer(node) && flag.Name != "help" {
+			if flag.Hidden || at != node && foreign(flag, node) {
 				continue
 			}
 			o := option{long: flag.Name, help: flag.Help, takesValue: !flag.IsBool(), values: enum(flag.Value)}

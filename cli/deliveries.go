@@ -72,10 +72,10 @@ func (cmd deliveryListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	t := newTable("ID", "CREATED", "STATUS", "TRIES", "ANSWER", "TYPE", "WEBHOOK", "EVENT")
+	t := newTable("ID", "CREATED", "STATUS", "TRIES", "ANSWER", "WEBHOOK", "EVENT", "TYPE")
 	return showList(s, list, more, "There are no such deliveries.", t, func(p *screen, d postroom.DeliveryResource) {
 		t.row(val(d.ID.String()), val(p.time(d.CreatedAt.Time)), deliveryStatus(d.Status), val(fmt.Sprint(d.AttemptCount)),
-			val(lastAnswer(d)), val(d.EventType), val(d.WebhookID.String()), val(d.EventID))
+			val(lastAnswer(d)), val(d.WebhookID.String()), val(d.EventID), val(d.EventType))
 	})
 }
 

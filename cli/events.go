@@ -65,6 +65,7 @@ func (cmd eventListCmd) Run(s *session) error {
 		return err
 	}
 	t := newTable("ID", "TIME", "TYPE", "DATA")
+	t.cut = true
 	return showList(s, list, more, "There are no such events.", t, func(p *screen, e postroom.EventResource) {
 		t.row(val(e.ID), val(p.time(e.Time.Time)), val(e.Type), val(oneLine(e.Data)))
 	})

@@ -72,10 +72,8 @@ func newParser(g *grammar, c Config, exit func(int)) (*kong.Kong, error) {
 // run one, and the heading that groups a command among others.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if node := ctx.Selected(); node != nil {
-		if runsServer(node) {
-			for _, flag := range ctx.Model.Flags {
-				flag.Hidden = flag.Name != "help"
-			}
+		for _, flag := range ctx.Model.Flags {
+			flag.Hidden = flag.Hidden || foreign(flag, node)
 		}
 		node.Group = nil
 	}
@@ -84,3 +82,14 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 
 // runsServer tells whether a command runs a server, or works on one's database, rather than to call one.
 func runsServer(node *kong.Node) bool { return node.Group != nil && node.Group.Key == "server" }
+
+// foreign tells whether one of the flags that every command takes means nothing to this one.
+func foreign(flag *kong.Flag, node *kong.Node) bool {
+	switch {
+	case flag.Name == "help" || node.Group == nil:
+		return false
+	case node.Group.Key == "try":
+		return flag.Name != "output-format"
+	}
+	return runsServer(node)
+}

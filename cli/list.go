@@ -50,7 +50,7 @@ func showList[T any](s *session, list []T, more bool, none string, t *table, row
 	})
 }
 
-// checkLimit refuses what cannot be a limit.
+// check refuses what cannot be a limit.
 func (f listFlags) check() error {
 	if f.Limit < 0 {
 		return usagef("--limit is %d, but must be 0 or more", f.Limit)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -78,11 +79,14 @@ func (s *session) refusal(e *client.Error) {
 	s.complain(e.Message, "")
 	p := s.screen(s.Stderr, s.Terminal.Stderr)
 	for _, f := range e.Fields {
+		if f.Pointer == "" && strings.Contains(e.Message, f.Detail) {
+			continue // the sentence says it already
+		}
 		p.printf("  %s: %s\n", clean(client.FieldName(f.Pointer)), clean(f.Detail))
 	}
 	switch e.Code {
 	case postroom.CodeUnauthenticated:
-		p.printf("  POSTROOM_API_KEY or --api-key gives the key; `postroom keys list` shows those that are valid.\n")
+		p.printf("  POSTROOM_API_KEY or --api-key gives the key.\n")
 	case postroom.CodeInternal:
 		if e.RequestID != "" {
 			p.printf("  The server's log has the cause under request id %s.\n", clean(e.RequestID))
@@ -136,6 +140,28 @@ func (s *session) misused(parser *kong.Kong, wrong *kong.ParseError) int {
 		}
 		return exitUsage
 	}
-	s.complain(wrong.Error(), fmt.Sprintf("`%s --help` tells how it is used.", strings.TrimSpace("postroom "+node.Path())))
+	hint := fmt.Sprintf("`%s --help` tells how it is used.", strings.TrimSpace("postroom "+node.Path()))
+	if strings.Contains(wrong.Error(), "--endpoint") {
+		hint = "-u is where events are posted to; --url is Postroom's own address. " + hint
+	}
+	s.complain(plainly(wrong.Error()), hint)
 	return exitUsage
+}
+
+var (
+	notOneOf = regexp.MustCompile(`^(\S+) must be one of (.*) but got (".*")$`)
+	expected = regexp.MustCompile(`^expected "(.*)"$`)
+)
+
+// plainly puts kong's sentences as all others are put.
+func plainly(sentence string) string {
+	if m := notOneOf.FindStringSubmatch(sentence); m != nil {
+		values := strings.Split(strings.ReplaceAll(strings.TrimSuffix(m[2], `,""`), `"`, ""), ",")
+		last := len(values) - 1
+		return fmt.Sprintf("%s is %s, but must be %s or %s", m[1], m[3], strings.Join(values[:last], ", "), values[last])
+	}
+	if m := expected.FindStringSubmatch(sentence); m != nil {
+		return m[1] + " is missing"
+	}
+	return sentence
 }

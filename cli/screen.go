@@ -100,10 +100,11 @@ type cell struct {
 
 func val(s string) cell { return cell{text: s} }
 
-// table is rows of cells under headings. On a terminal, the last column is cut to what fits; others never are.
+// table is rows of cells under headings.
 type table struct {
 	heads []string
 	rows  [][]cell
+	cut   bool // the last column is cut to what fits on a terminal; others never are
 }
 
 func newTable(heads ...string) *table { return &table{heads: heads} }
@@ -132,15 +133,15 @@ func (p *screen) table(t *table) {
 		before += w + gap
 	}
 	for _, row := range rows {
+		line := ""
 		for i, c := range row[:last] {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+gap)
-			p.printf("%s%s", p.paint(c.color, c.text), pad)
+			line += p.paint(c.color, c.text) + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+gap)
 		}
 		end := row[last]
-		if p.width > 0 {
+		if t.cut && p.width > 0 {
 			end.text = cut(end.text, max(p.width-before, 12))
 		}
-		p.printf("%s\n", p.paint(end.color, end.text))
+		p.printf("%s\n", strings.TrimRight(line+p.paint(end.color, end.text), " "))
 	}
 }
 

@@ -168,4 +168,3 @@ func (p *screen) sent(done sent, refused int64) {
 		p.printf("  and %s\n", plural(more, "other line", "other lines"))
 	}
 }
-

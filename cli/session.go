@@ -13,7 +13,6 @@ import (
 type session struct {
 	Config
 	ctx    context.Context
-	args   []string
 	global globals
 	kong   *kong.Context
 }
@@ -42,7 +41,7 @@ func (s *session) client() (*client.Client, error) {
 		return nil, usagef("an API key is needed").
 			hint("Set POSTROOM_API_KEY, or give --api-key. The first start of `postroom serve` prints a key; `postroom keys create` makes more.")
 	}
-	c, err := client.New(client.Config{URL: url, Key: key, UserAgent: "postroom-cli/" + s.Version})
+	c, err := client.New(client.Config{URL: url, Key: key, UserAgent: "postroom-cli/" + s.Version, Retries: 2})
 	if err != nil {
 		return nil, usagef("%v", err).hint("POSTROOM_URL and --url say where Postroom is, POSTROOM_API_KEY and --api-key who asks.")
 	}

@@ -112,11 +112,12 @@ func yamlNode(d *json.Decoder) (*yaml.Node, error) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: t.String()}, nil
 	default:
 		node := &yaml.Node{}
-		return node, node.Encode(t)
+		err := node.Encode(t)
+		return node, err
 	}
 }
 
-// lines writes results one by one, as they come: a line of JSON each, or a YAML document each, or as people writes it.
+// line writes results one by one, as they come: a line of JSON each, or a YAML document each, or as people writes it.
 func (s *session) line(v any, people func(*screen)) error {
 	switch s.format() {
 	case asJSON:

@@ -47,8 +47,11 @@ func (p *screen) stats(st postroom.Stats, series bool) {
 	if st.WaitingSince != nil {
 		waiting.note = "since " + p.time(st.WaitingSince.Time)
 	}
-	latency := fmt.Sprintf("mean %s, p50 %s, p95 %s, p99 %s", milliseconds(st.LatencyMs.Mean),
-		milliseconds(st.LatencyMs.P50), milliseconds(st.LatencyMs.P95), milliseconds(st.LatencyMs.P99))
+	latency := "nothing was answered"
+	if st.LatencyMs != (postroom.LatencyStats{}) {
+		latency = fmt.Sprintf("mean %s, p50 %s, p95 %s, p99 %s", milliseconds(st.LatencyMs.Mean),
+			milliseconds(st.LatencyMs.P50), milliseconds(st.LatencyMs.P95), milliseconds(st.LatencyMs.P99))
+	}
 	p.printf("%s to %s\n", p.time(st.After.Time), p.time(st.Before.Time))
 	p.fields(
 		field{label: "Succeeded", value: val(count(st.Succeeded))},

@@ -110,6 +110,9 @@ type webhookListCmd struct{ listFlags }
 
 // Run lists the webhooks.
 func (cmd webhookListCmd) Run(s *session) error {
+	if err := cmd.check(); err != nil {
+		return err
+	}
 	c, err := s.client()
 	if err != nil {
 		return err

@@ -195,8 +195,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 }
 
 const (
-	firstWait  = 200 * time.Millisecond
-	longestTry = time.Minute // a Retry-After beyond it is left to the caller
+	firstWait    = 200 * time.Millisecond
+	maxDoublings = 6           // of the wait from try to try: 12.8 s
+	longestTry   = time.Minute // a Retry-After beyond it is left to the caller
 )
 
 // again tells whether a try that failed with err is worth another one, and after how long. It is when the server was not
@@ -205,7 +206,7 @@ func (c *Client) again(err error, try int) (time.Duration, bool) {
 	if try > c.retries {
 		return 0, false
 	}
-	wait := firstWait << (try - 1)
+	wait := firstWait << min(try-1, maxDoublings)
 	wait = wait/2 + mathrand.N(wait) // half to one and a half times as long, so that clients do not come back together
 	var refused *Error
 	if errors.As(err, &refused) {

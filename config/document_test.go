@@ -92,3 +92,14 @@ func TestSecretsAreNotShown(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentation sees to it that the guide has the table as it is.
+func TestDocumentation(t *testing.T) {
+	guide, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(guide), config.Document()) {
+		t.Error("docs/configuration.md does not hold the table of testdata/settings.md")
+	}
+}

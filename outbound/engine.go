@@ -208,13 +208,12 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 		return
 	}
 	e.lanes.limit(job.WebhookID, target.Concurrency)
-	f := e.attempt(ctx, target, job)
-	e.lanes.left(job.WebhookID)
-	if f == nil { // cut off by the shutdown: it does not count
+	if f := e.attempt(ctx, target, job); f != nil {
+		e.record(f)
+	} else { // cut off by the shutdown: it does not count
 		e.release([]*postroom.Job{job})
-		return
 	}
-	e.record(f)
+	e.lanes.left(job.WebhookID) // not earlier: when results pile up, nothing more is to begin
 }
 
 // attempt makes one attempt and decides what it means; nil when it was cut off by the shutdown. A panic ends the

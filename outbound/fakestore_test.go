@@ -17,6 +17,7 @@ type fakeStore struct {
 	revisions  map[postroom.WorkspaceID]int64
 	webhooks   map[postroom.WebhookID]*storedHook
 	deliveries map[postroom.DeliveryID]*stored
+	queue      map[postroom.DeliveryID]*stored // those that have not ended
 	keys       map[string]postroom.EventID
 	calls      map[string]int
 	before     map[string]func() error // by operation; an error is the operation's, which is then not done
@@ -44,7 +45,7 @@ type stored struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{revisions: map[postroom.WorkspaceID]int64{}, webhooks: map[postroom.WebhookID]*storedHook{},
-		deliveries: map[postroom.DeliveryID]*stored{}, keys: map[string]postroom.EventID{}, calls: map[string]int{},
+		deliveries: map[postroom.DeliveryID]*stored{}, queue: map[postroom.DeliveryID]*stored{}, keys: map[string]postroom.EventID{}, calls: map[string]int{},
 		before: map[string]func() error{}, after: map[string]func() error{}}
 }
 
@@ -120,7 +121,7 @@ func (s *fakeStore) Publish(_ context.Context, pubs []*postroom.Publication) err
 				if d.State == postroom.StateLeased {
 					row.claim = 1
 				}
-				s.deliveries[d.ID] = row
+				s.deliveries[d.ID], s.queue[d.ID] = row, row
 			}
 		}
 		return nil
@@ -138,7 +139,9 @@ func (s *fakeStore) Finish(_ context.Context, fins []*postroom.Finish) error {
 			if f.Lost {
 				continue
 			}
-			d.state, d.due = f.Outcome.State, stamp(f.Outcome.NextAt)
+			if d.state, d.due = f.Outcome.State, stamp(f.Outcome.NextAt); d.state >= postroom.StateSucceeded {
+				delete(s.queue, d.id)
+			}
 			if f.Attempt != nil {
 				d.attempts++
 			}
@@ -172,7 +175,7 @@ func (s *fakeStore) Claim(_ context.Context, webhook postroom.WebhookID, state p
 
 // waiting are a webhook's rows in a state, by when they are due.
 func (s *fakeStore) waiting(webhook postroom.WebhookID, state postroom.DeliveryState) (rows []*stored) {
-	for _, d := range s.deliveries {
+	for _, d := range s.queue {
 		if d.webhook == webhook && d.state == state {
 			rows = append(rows, d)
 		}
@@ -208,7 +211,7 @@ func (s *fakeStore) Release(_ context.Context, jobs []*postroom.Job, now time.Ti
 func (s *fakeStore) Due(_ context.Context, state postroom.DeliveryState, after postroom.WebhookID, limit int) (all []postroom.Due, err error) {
 	err = s.do("Due", func() error {
 		first := map[postroom.WebhookID]time.Time{}
-		for _, d := range s.deliveries {
+		for _, d := range s.queue {
 			if at, ok := first[d.webhook]; d.state == state && bytes.Compare(d.webhook[:], after[:]) > 0 && (!ok || d.due.Before(at)) {
 				first[d.webhook] = d.due
 			}
@@ -235,7 +238,7 @@ func (s *fakeStore) NextDue(_ context.Context, webhook postroom.WebhookID, state
 
 func (s *fakeStore) TakeOver(_ context.Context, now time.Time) (n int64, err error) {
 	err = s.do("TakeOver", func() error {
-		for _, d := range s.deliveries {
+		for _, d := range s.queue {
 			if d.state != postroom.StateLeased || d.due.After(stamp(now)) {
 				continue
 			}

@@ -63,7 +63,7 @@ func (l *lane) nextDue() (first time.Time) {
 const (
 	laneWindow      = 512      // deliveries a lane holds
 	laneRefill      = 256      // a lane claims more when it holds fewer
-	laneShare       = 8        // a lane holds at most one in so many of the places that are left
+	laneShare       = 32       // a lane holds at most one in so many of the places that are left
 	maxHeld         = 20000    // deliveries all lanes hold
 	maxHeldBytes    = 64 << 20 // of their events' data
 	defaultParallel = 8
@@ -231,6 +231,9 @@ func (s *lanes) limit(id postroom.WebhookID, concurrency int) {
 	}
 	l := s.lane(id)
 	l.concurrency = concurrency
+	if l.active >= concurrency {
+		s.leaveRing(l)
+	}
 	s.enter(l)
 	s.drop(l)
 }

@@ -14,7 +14,7 @@ const (
 	deliveryColumns = "id, workspace_id, event_id, event_type, webhook_id, state, due_at, attempts, status_code, error_kind, attempted_at, test"
 	deliveryJoin    = `SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code,
   d.error_kind, d.attempted_at, d.test, coalesce(w.status, 'deleted')
-FROM (%s) AS d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id ORDER BY d.id%s`
+FROM (%s) AS d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL ORDER BY d.id%s`
 )
 
 // Deliveries lists up to limit deliveries of a workspace that the filter lets through, newest first; or, when the
@@ -172,9 +172,12 @@ func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
 	var kind, message, responseHeaders *string
 	var line, headers string
 	var body []byte
-	var truncated bool
-	err = row(&claim, &at, &a.StatusCode, &kind, &message, &dns, &connect, &tls, &firstByte, &total, &line, &headers, &a.Request.Body,
+	var hasBody, truncated bool
+	err = row(&claim, &at, &a.StatusCode, &kind, &message, &dns, &connect, &tls, &firstByte, &total, &line, &headers, &hasBody, &a.Request.Body,
 		&responseHeaders, &body, &truncated)
+	if hasBody && a.Request.Body == nil {
+		a.Request.Body = []byte{} // SQLite's driver reads an empty one as nil
+	}
 	a.At = fromMicros(at)
 	span := func(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 	a.Phases = postroom.Phases{DNS: span(dns), Connect: span(connect), TLS: span(tls), FirstByte: span(firstByte), Total: span(total)}
@@ -205,7 +208,7 @@ func (s *Store) Replayable(ctx context.Context, workspace postroom.WorkspaceID, 
 			err := row(&r.ID, &r.EventID, &r.Type, &r.State)
 			all = append(all, r)
 			return err
-		}, workspace, webhook, from, to, limit)
+		}, workspace, webhook, from[:], to[:], limit) // as bytes: a zero id would be null
 	})
 	return all, err
 }

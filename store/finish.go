@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql/driver"
+	"sort"
 	"strings"
 
 	"github.com/postroom/postroom"
@@ -10,7 +11,8 @@ import (
 // eventGone is the error kind of a delivery whose event was deleted before it could be delivered.
 const eventGone = "event_gone"
 
-// resolve gives each claimed job its event, and drops those whose event is gone after telling the database so.
+// resolve gives each claimed job its event, and drops those whose event is gone after telling the database so. The jobs
+// come in the order in which they were published, which no database promises of the rows that it changes.
 func resolve(got []claimed, event func(claimed) (*postroom.Event, error), cancel func(claimed) error) (jobs []*postroom.Job, err error) {
 	for _, j := range got {
 		if j.Event, err = event(j); err != nil {
@@ -24,6 +26,7 @@ func resolve(got []claimed, event func(claimed) (*postroom.Event, error), cancel
 		}
 		jobs = append(jobs, j.Job)
 	}
+	sort.Slice(jobs, func(i, j int) bool { return string(jobs[i].DeliveryID[:]) < string(jobs[j].DeliveryID[:]) })
 	return jobs, nil
 }
 
@@ -58,10 +61,10 @@ func (v finished) attempt() []driver.Value {
 	var message, responseHeaders, responseBody any
 	truncated := false
 	if a.Error != nil {
-		message = a.Error.Message
+		message = storable(a.Error.Message)
 	}
 	if r := a.Response; r != nil {
-		responseHeaders, responseBody, truncated = headerLines(r.Headers), r.Body, r.Truncated
+		responseHeaders, responseBody, truncated = storable(headerLines(r.Headers)), r.Body, r.Truncated
 	}
 	var requestBody any
 	if a.Request.Body != nil {
@@ -69,8 +72,13 @@ func (v finished) attempt() []driver.Value {
 	}
 	return []driver.Value{job.DeliveryID[:], int64(job.Claim), job.Event.WorkspaceID[:], v.at, v.statusCode, v.errorKind, message,
 		a.Phases.DNS.Microseconds(), a.Phases.Connect.Microseconds(), a.Phases.TLS.Microseconds(), a.Phases.FirstByte.Microseconds(),
-		a.Phases.Total.Microseconds(), a.Request.Method + " " + a.Request.URL, headerLines(a.Request.Headers), requestBody,
+		a.Phases.Total.Microseconds(), storable(a.Request.Method + " " + a.Request.URL), storable(headerLines(a.Request.Headers)), requestBody,
 		responseHeaders, responseBody, boolInt(truncated)}
+}
+
+// storable replaces what a text in PostgreSQL cannot hold: a result that cannot be stored would be tried for ever.
+func storable(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\ufffd"), "\ufffd")
 }
 
 // headerLines writes headers as lines of "name: value". Neither can hold a line feed: HTTP does not let it through.

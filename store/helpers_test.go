@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,11 +65,25 @@ type fixture struct {
 	t   testing.TB
 	s   *Store
 	ctx context.Context
-	ids *postroom.IDs
+
+	mu  sync.Mutex
+	ids map[int64]*postroom.IDs // by millisecond
 }
 
 func newFixture(t testing.TB, s *Store) *fixture {
-	return &fixture{t: t, s: s, ctx: t.Context(), ids: &postroom.IDs{}}
+	return &fixture{t: t, s: s, ctx: t.Context(), ids: map[int64]*postroom.IDs{}}
+}
+
+// made makes ids of a time, whether or not others were made of a later one; those of one millisecond grow.
+func (f *fixture) made(at time.Time) *postroom.IDs {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ids := f.ids[at.UnixMilli()]
+	if ids == nil {
+		ids = &postroom.IDs{}
+		f.ids[at.UnixMilli()] = ids
+	}
+	return ids
 }
 
 func (f *fixture) must(err error) {
@@ -77,10 +93,9 @@ func (f *fixture) must(err error) {
 	}
 }
 
-// equal compares, and counts an empty list as equal to none.
 func (f *fixture) equal(what string, got, want any) {
 	f.t.Helper()
-	if diff := cmp.Diff(want, got, cmp.Transformer("text", func(id postroom.DeliveryID) string { return id.String() })); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		f.t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
@@ -116,8 +131,8 @@ func stamp(at time.Time) postroom.Timestamp { return postroom.Timestamp{Time: at
 // workspace stores a workspace with one key, whose digest is that of the name.
 func (f *fixture) workspace(name string) postroom.WorkspaceID {
 	f.t.Helper()
-	id := postroom.Next[postroom.WorkspaceKind](f.ids, noon())
-	k := postroom.Key{ID: postroom.Next[postroom.KeyKind](f.ids, noon()), WorkspaceID: id, Name: "first", Role: postroom.RoleAdmin,
+	id := postroom.Next[postroom.WorkspaceKind](f.made(noon()), noon())
+	k := postroom.Key{ID: postroom.Next[postroom.KeyKind](f.made(noon()), noon()), WorkspaceID: id, Name: "first", Role: postroom.RoleAdmin,
 		Hint: "prk_ab", CreatedAt: stamp(noon()), Operator: true}
 	f.must(f.s.CreateWorkspace(f.ctx, postroom.Workspace{ID: id, Name: name, CreatedAt: stamp(noon())}, k, digest(name)))
 	return id
@@ -130,7 +145,7 @@ func digest(key string) []byte {
 
 // newWebhook is an active webhook of a workspace that is not stored yet, with its secret.
 func (f *fixture) newWebhook(workspace postroom.WorkspaceID) (postroom.StoredWebhook, postroom.StoredSecret) {
-	id := postroom.Next[postroom.WebhookKind](f.ids, noon())
+	id := postroom.Next[postroom.WebhookKind](f.made(noon()), noon())
 	w := postroom.StoredWebhook{Webhook: postroom.Webhook{ID: id, WorkspaceID: workspace, Status: postroom.WebhookActive, Secrets: 1, Version: 1,
 		CreatedAt: stamp(noon()), UpdatedAt: stamp(noon()),
 		WebhookSettings: postroom.WebhookSettings{Name: "Webhook " + id.String(), URL: "https://example.com/hooks", Events: []string{"email.*", "contact.updated"},
@@ -142,7 +157,7 @@ func (f *fixture) newWebhook(workspace postroom.WorkspaceID) (postroom.StoredWeb
 }
 
 func (f *fixture) newSecret(at time.Time) postroom.StoredSecret {
-	return postroom.StoredSecret{Secret: postroom.Secret{ID: postroom.Next[postroom.SigningSecretKind](f.ids, at), Kind: postroom.SecretHMAC, CreatedAt: stamp(at)},
+	return postroom.StoredSecret{Secret: postroom.Secret{ID: postroom.Next[postroom.SigningSecretKind](f.made(at), at), Kind: postroom.SecretHMAC, CreatedAt: stamp(at)},
 		Sealed: []byte("sealed at " + at.String())}
 }
 
@@ -155,11 +170,11 @@ func (f *fixture) webhook(workspace postroom.WorkspaceID) postroom.WebhookID {
 
 // publication is an event at a time, with a delivery in the state for each webhook; a leased one for an hour.
 func (f *fixture) publication(workspace postroom.WorkspaceID, at time.Time, state postroom.DeliveryState, webhooks ...postroom.WebhookID) *postroom.Publication {
-	e := &postroom.Event{ID: postroom.Next[postroom.EventKind](f.ids, at), WorkspaceID: workspace, Type: "email.opened", Time: at.Truncate(time.Microsecond),
+	e := &postroom.Event{ID: postroom.Next[postroom.EventKind](f.made(at), at), WorkspaceID: workspace, Type: "email.opened", Time: at.Truncate(time.Microsecond),
 		Data: []byte(`{"contact":{"email":"ada@example.com"}}`)}
 	p := &postroom.Publication{Event: e}
 	for _, webhook := range webhooks {
-		d := postroom.NewDelivery{ID: postroom.Next[postroom.DeliveryKind](f.ids, at), WebhookID: webhook, State: state, DueAt: at}
+		d := postroom.NewDelivery{ID: postroom.Next[postroom.DeliveryKind](f.made(at), at), WebhookID: webhook, State: state, DueAt: at}
 		if state == postroom.StateLeased {
 			d.DueAt = at.Add(time.Hour)
 		}
@@ -272,4 +287,43 @@ func atOnce(t testing.TB, n int, f func(i int) error) {
 			t.Error(err)
 		}
 	}
+}
+
+// dump gives what is in each table, but for the revision of workspaces, as one text.
+func (f *fixture) dump() map[string]string {
+	f.t.Helper()
+	tables := map[string]string{}
+	f.must(f.s.read(f.ctx, func(q querier) error {
+		for table := range workspaceColumns() {
+			columns := "*"
+			if table == "workspaces" {
+				columns = "id, name, updated_at"
+			}
+			rows, err := q.QueryContext(f.ctx, "SELECT "+columns+" FROM "+table+" ORDER BY 1, 2")
+			if err != nil {
+				return err
+			}
+			names, err := rows.Columns()
+			if err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			var text strings.Builder
+			values, dest := make([]any, len(names)), make([]any, len(names))
+			for i := range values {
+				dest[i] = &values[i]
+			}
+			for rows.Next() {
+				if err := rows.Scan(dest...); err != nil {
+					return errors.Join(err, rows.Close())
+				}
+				fmt.Fprintf(&text, "%x\n", values)
+			}
+			tables[table] = text.String()
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return tables
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postroom/postroom"
 )
@@ -54,8 +55,8 @@ func (l *listing) pattern(column, pattern string) {
 	switch group, isGroup := strings.CutSuffix(pattern, ".*"); {
 	case pattern == "" || pattern == "*":
 	case isGroup:
-		l.where(column+" >= $", group+".")
-		l.where(column+" < $", group+"/") // the character after the dot
+		prefix := group + "." // compared as such: what is greater than a text depends on the database's locale
+		l.where("substr("+column+", 1, "+strconv.Itoa(utf8.RuneCountInString(prefix))+") = $", prefix)
 	default:
 		l.where(column+" = $", pattern)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -91,11 +92,13 @@ func collect(first *op, ops <-chan *op, batch []*op) []*op {
 func guarded(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a change: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
 		}
 	}()
 	return f()
 }
+
+var errPanic = errors.New("panic in a change")
 
 type counter struct{ n atomic.Int64 }
 

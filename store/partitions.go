@@ -39,7 +39,9 @@ func makePartitions(ctx context.Context, conn *sql.Conn, now time.Time) error {
 			if existing[name] {
 				continue
 			}
-			text := fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM ('\x%x') TO ('\x%x')`, name, table, from[:], to[:])
+			// Made first and attached then, it does not wait for those who read the table, nor does anybody wait for it.
+			text := fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %[1]s (LIKE %[2]s INCLUDING ALL);
+				ALTER TABLE %[2]s ATTACH PARTITION %[1]s FOR VALUES FROM ('\x%[3]x') TO ('\x%[4]x')`, name, table, from[:], to[:])
 			if _, err := conn.ExecContext(ctx, text); err != nil {
 				return fmt.Errorf("partition %s: %w", name, err)
 			}
@@ -48,16 +50,19 @@ func makePartitions(ctx context.Context, conn *sql.Conn, now time.Time) error {
 	return nil
 }
 
-// partitions are the names of those that exist.
+// partitions are the names of those that exist, and whether they are attached to their table. One is not when a node died
+// while it made or dropped it.
 func partitions(ctx context.Context, conn *sql.Conn) (map[string]bool, error) {
 	names := map[string]bool{}
 	err := querier{conn: conn}.eachText(ctx, "partitions",
-		`SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent IN ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass)`,
+		`SELECT c.relname, i.inhrelid IS NOT NULL FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
+		WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'events'::regclass)
+		AND c.relkind = 'r' AND c.relname ~ '^(attempts|deliveries|events)_[0-9]{8}$'`,
 		func(row func(...any) error) error {
 			var name string
-			err := row(&name)
-			names[name] = true
+			var attached bool
+			err := row(&name, &attached)
+			names[name] = attached
 			return err
 		})
 	return names, err
@@ -72,7 +77,7 @@ func (s *postgresStore) expire(ctx context.Context, before time.Time, progress f
 			return err
 		}
 		for _, table := range partitionedTables() { // attempts first: nothing is left that names what is gone
-			for name := range existing {
+			for name, attached := range existing {
 				day, ok := strings.CutPrefix(name, table+"_")
 				if !ok {
 					continue
@@ -81,7 +86,7 @@ func (s *postgresStore) expire(ctx context.Context, before time.Time, progress f
 				if err != nil || start.Add(partitionDay).After(before) {
 					continue
 				}
-				if err := dropPartition(ctx, conn, table, name); err != nil {
+				if err := dropPartition(ctx, conn, table, name, attached); err != nil {
 					return err
 				}
 				progress(1)
@@ -93,11 +98,13 @@ func (s *postgresStore) expire(ctx context.Context, before time.Time, progress f
 
 // dropPartition detaches a partition without stopping those who read or write the table, and drops it. A detaching
 // that was interrupted is finished.
-func dropPartition(ctx context.Context, conn *sql.Conn, table, name string) error {
-	_, err := conn.ExecContext(ctx, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY", table, name))
-	if err != nil {
-		if _, again := conn.ExecContext(ctx, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE", table, name)); again != nil {
-			return fmt.Errorf("partition %s: %w", name, errors.Join(err, again))
+func dropPartition(ctx context.Context, conn *sql.Conn, table, name string, attached bool) error {
+	if attached {
+		_, err := conn.ExecContext(ctx, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY", table, name))
+		if err != nil {
+			if _, again := conn.ExecContext(ctx, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE", table, name)); again != nil {
+				return fmt.Errorf("partition %s: %w", name, errors.Join(err, again))
+			}
 		}
 	}
 	if _, err := conn.ExecContext(ctx, "DROP TABLE "+name); err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -187,20 +188,56 @@ func (s *postgresStore) run() {
 // own, so that one cannot take the others with it.
 func (s *postgresStore) commit(batch []*op) {
 	err := s.commitTogether(batch)
-	if err == nil || len(batch) == 1 || lostConnection(err) {
-		for _, o := range batch {
-			o.err = err
-		}
-		if err == nil {
-			s.metrics.Ops.add(len(batch))
+	switch {
+	case err == nil:
+		s.metrics.Ops.add(len(batch))
+	case lostConnection(err):
+	case len(batch) > 1:
+		for i := range batch {
+			s.commit(batch[i : i+1])
 		}
 		return
+	case noPartition(err) && batch[0].fins != nil:
+		err = s.finishWhatIsThere(batch[0].fins)
 	}
 	for _, o := range batch {
-		if o.err = s.commitTogether([]*op{o}); o.err == nil {
-			s.metrics.Ops.add(1)
+		o.err = err
+	}
+}
+
+// noPartition tells whether a row is of a day that has no partition: one that has been dropped, or is too far ahead.
+func noPartition(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == ""
+}
+
+// finishWhatIsThere ends attempts of which some deliveries were dropped with their day: of those there is nothing to store.
+func (s *postgresStore) finishWhatIsThere(fins []*postroom.Finish) error {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	var workspaces, ids [][]byte
+	for _, f := range fins {
+		workspaces, ids = append(workspaces, f.Job.Event.WorkspaceID[:]), append(ids, f.Job.DeliveryID[:])
+	}
+	rows, err := s.pool.Query(ctx, "SELECT id FROM deliveries WHERE workspace_id = ANY($1::bytea[]) AND id = ANY($2::bytea[])", workspaces, ids)
+	if err != nil {
+		return err
+	}
+	var id postroom.DeliveryID
+	there := map[postroom.DeliveryID]bool{}
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+		there[id] = true
+		return nil
+	}); err != nil {
+		return err
+	}
+	var work postgresBatch
+	for _, f := range fins {
+		if f.Lost = true; there[f.Job.DeliveryID] {
+			work.fins = append(work.fins, f)
 		}
 	}
+	return s.attemptCommit(work)
 }
 
 // lostConnection tells whether the database itself could not be reached, or went away: then there is no use in trying
@@ -210,7 +247,7 @@ func lostConnection(err error) bool {
 	if errors.As(err, &pg) {
 		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08") // the server ends, or ends the connection
 	}
-	return !errors.Is(err, errRaced)
+	return !errors.Is(err, errRaced) && !errors.Is(err, errPanic)
 }
 
 func (s *postgresStore) commitTogether(batch []*op) error {
@@ -220,7 +257,7 @@ func (s *postgresStore) commitTogether(batch []*op) error {
 		work.fins = append(work.fins, o.fins...)
 		work.dues = append(work.dues, o.dues...)
 	}
-	if err := s.attemptCommit(work); err != nil {
+	if err := guarded(func() error { return s.attemptCommit(work) }); err != nil {
 		s.metrics.Failed.add(1)
 		return err
 	}

@@ -19,9 +19,9 @@ type postgresBatch struct {
 	dues []dueChange
 }
 
-// attemptCommit commits the batch, and says whether a publication was a duplicate or stale. All transactions touch keys,
-// events, deliveries, rollups and webhooks in this order, and each in a sorted one, so that two cannot wait for each other
-// in a circle.
+// attemptCommit commits the batch, without the publications that it marks as duplicates or stale. All transactions touch
+// keys, events, deliveries and rollups in this order, and each in a sorted one, so that two cannot wait for each other in
+// a circle.
 func (s *postgresStore) attemptCommit(work postgresBatch) error {
 	// The outcome of a commit must be known, so nobody's cancellation ends it; a dead database does.
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
@@ -64,11 +64,8 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		if err != nil {
-			_ = tx.Rollback(context.WithoutCancel(ctx)) // the connection may be gone: then so is the transaction
-		}
-	}()
+	// Does nothing after the commit. The connection may be gone: then so is the transaction.
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	pubs, err := takeKeys(ctx, tx, work.pubs)
 	if err != nil {
 		return false, err
@@ -82,6 +79,9 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return false, err
 		}
+	}
+	if err := s.pause(ctx, tx, work.fins); err != nil {
+		return false, err
 	}
 	return true, tx.Commit(ctx)
 }
@@ -268,7 +268,11 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 	if len(fins) == 0 {
 		return
 	}
-	byID := make(map[string]*postroom.Finish, len(fins))
+	type lease struct {
+		delivery postroom.DeliveryID
+		claim    int
+	}
+	byLease := make(map[lease]*postroom.Finish, len(fins))
 	ordered := append([]*postroom.Finish(nil), fins...)
 	sort.Slice(ordered, func(i, j int) bool {
 		return string(ordered[i].Job.DeliveryID[:]) < string(ordered[j].Job.DeliveryID[:])
@@ -281,7 +285,7 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 	for i, f := range ordered {
 		v := finishValues(f)
 		f.Lost = true
-		byID[string(f.Job.DeliveryID[:])] = f
+		byLease[lease{f.Job.DeliveryID, f.Job.Claim}] = f
 		workspaces[i] = f.Job.Event.WorkspaceID[:]
 		ids[i], claims[i], states[i], dues[i], mades[i], codes[i] = f.Job.DeliveryID[:], int64(f.Job.Claim), int64(f.Outcome.State), v.due, v.made, v.statusCode
 		if kind, ok := v.errorKind.(string); ok {
@@ -304,10 +308,10 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 		FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[], $11::bytea[])
 			AS v (id, claim, state, due_at, made, status_code, error_kind, attempted_at, workspace_id)
 		WHERE d.workspace_id = v.workspace_id AND d.id = v.id AND d.claim = v.claim AND d.state = 0 AND d.id >= $9 AND d.id <= $10
-		RETURNING d.id`, ids, claims, states, dues, mades, codes, kinds, ats, ids[0], ids[n-1], workspaces).Query(func(rows pgx.Rows) error {
-		var id []byte
-		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-			byID[string(id)].Lost = false
+		RETURNING d.id, d.claim`, ids, claims, states, dues, mades, codes, kinds, ats, ids[0], ids[n-1], workspaces).Query(func(rows pgx.Rows) error {
+		var l lease
+		_, err := pgx.ForEachRow(rows, []any{&l.delivery, &l.claim}, func() error {
+			byLease[l].Lost = false
 			return nil
 		})
 		return err
@@ -320,13 +324,23 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 		}
 		batch.Queue(s.texts["rollup_add"], args...)
 	}
-	for _, f := range ordered {
-		if f.Outcome.Pause != "" {
-			workspace := f.Job.Event.WorkspaceID
-			batch.Queue(s.texts["webhook_pause"], workspace[:], f.Job.WebhookID[:], f.Outcome.Pause, finishValues(f).now)
-			batch.Queue(s.texts["workspace_touch"], workspace[:])
+}
+
+// pause pauses the webhooks of which a receiver wants no more. It is rare, and comes after it is known which results count.
+func (s *postgresStore) pause(ctx context.Context, tx pgx.Tx, fins []*postroom.Finish) error {
+	for _, f := range fins {
+		if f.Outcome.Pause == "" || f.Lost {
+			continue
+		}
+		workspace := f.Job.Event.WorkspaceID
+		if _, err := tx.Exec(ctx, s.texts["workspace_touch"], workspace[:]); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, s.texts["webhook_pause"], workspace[:], f.Job.WebhookID[:], f.Outcome.Pause, finishValues(f).now); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func queueDues(batch *pgx.Batch, changes []dueChange) {
@@ -375,6 +389,5 @@ func (s *postgresStore) claim(ctx context.Context, c claim) (jobs []*postroom.Jo
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	sort.Slice(jobs, func(i, j int) bool { return string(jobs[i].DeliveryID[:]) < string(jobs[j].DeliveryID[:]) })
 	return jobs, nil
 }

@@ -143,7 +143,7 @@ func (w *sqliteWriter) transaction(batch []*op) (err error) {
 	}()
 	w.rollups.reset()
 	for _, o := range batch {
-		if err := w.apply(o, len(batch) > 1); err != nil {
+		if err := guarded(func() error { return w.apply(o, len(batch) > 1) }); err != nil {
 			return err
 		}
 	}
@@ -182,7 +182,7 @@ func (w *sqliteWriter) apply(o *op, shared bool) error {
 	case o.claim != nil:
 		return w.claim(o)
 	case o.change != nil && !shared:
-		return guarded(func() error { return o.change(w.querier) })
+		return o.change(w.querier)
 	case o.change != nil:
 		return w.applyChange(o)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -31,6 +32,7 @@ type Store struct {
 	now     func() time.Time
 	applied []string
 	metrics Metrics
+	closing sync.Once
 }
 
 // backend is what the two databases do differently.
@@ -88,8 +90,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // Applied are the migrations that Open applied.
 func (s *Store) Applied() []string { return s.applied }
 
-// Close waits for the commits under way and closes the database.
-func (s *Store) Close() error { return s.close() }
+// Close waits for the commits under way and closes the database. To close it again does nothing.
+func (s *Store) Close() (err error) {
+	s.closing.Do(func() { err = s.close() })
+	return err
+}
 
 // Ping proves that the database can store: it commits a row.
 func (s *Store) Ping(ctx context.Context, now time.Time) error {

@@ -39,15 +39,17 @@ func TestWorkspaces(t *testing.T) {
 	})
 }
 
-// tables are all that hold rows of workspaces, with the column that says whose.
-var tables = map[string]string{"workspaces": "id", "keys": "workspace_id", "event_types": "workspace_id", "webhooks": "workspace_id",
-	"webhook_secrets": "workspace_id", "events": "workspace_id", "event_keys": "workspace_id", "deliveries": "workspace_id",
-	"attempts": "workspace_id", "rollups": "workspace_id", "idempotency": "workspace_id"}
+// workspaceColumns are all tables that hold rows of workspaces, with the column that says whose.
+func workspaceColumns() map[string]string {
+	return map[string]string{"workspaces": "id", "keys": "workspace_id", "event_types": "workspace_id", "webhooks": "workspace_id",
+		"webhook_secrets": "workspace_id", "events": "workspace_id", "event_keys": "workspace_id", "deliveries": "workspace_id",
+		"attempts": "workspace_id", "rollups": "workspace_id", "idempotency": "workspace_id"}
+}
 
 func (f *fixture) countAll(workspace postroom.WorkspaceID) map[string]int64 {
 	f.t.Helper()
 	counts := map[string]int64{}
-	for table, column := range tables {
+	for table, column := range workspaceColumns() {
 		counts[table] = f.number("SELECT count(*) FROM "+table+" WHERE "+column+" = $1", workspace)
 	}
 	return counts
@@ -66,12 +68,12 @@ func TestEveryTableIsKnown(t *testing.T) {
 		})
 	}))
 	for _, name := range names {
-		if tables[name] == "" {
-			t.Errorf("the table %s is not in tables", name)
+		if workspaceColumns()[name] == "" {
+			t.Errorf("the table %s is not among workspaceColumns", name)
 		}
 	}
-	if len(names) != len(tables) {
-		t.Errorf("there are the tables %q, and %d are known", names, len(tables))
+	if len(names) != len(workspaceColumns()) {
+		t.Errorf("there are the tables %q, and %d are known", names, len(workspaceColumns()))
 	}
 }
 
@@ -175,7 +177,7 @@ func TestKeys(t *testing.T) {
 		f := newFixture(t, open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		expires := stamp(noon().Add(time.Hour))
-		k := postroom.Key{ID: postroom.Next[postroom.KeyKind](f.ids, noon()), WorkspaceID: workspace, Name: "for the shop", Role: postroom.RolePublisher,
+		k := postroom.Key{ID: postroom.Next[postroom.KeyKind](f.made(noon()), noon()), WorkspaceID: workspace, Name: "for the shop", Role: postroom.RolePublisher,
 			Hint: "prk_x", CreatedAt: stamp(noon()), ExpiresAt: &expires}
 		f.must(f.s.CreateKey(f.ctx, k, digest("presented")))
 

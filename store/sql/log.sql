@@ -9,13 +9,13 @@ WHERE workspace_id = $1 AND uid = $2 ORDER BY id DESC LIMIT 1;
 -- name: delivery_get
 SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code, d.error_kind,
   d.attempted_at, d.test, coalesce(w.status, 'deleted')
-FROM deliveries d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id
+FROM deliveries d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL
 WHERE d.workspace_id = $1 AND d.id = $2;
 
 -- name: delivery_by_event
 SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code, d.error_kind,
   d.attempted_at, d.test, coalesce(w.status, 'deleted')
-FROM deliveries d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id
+FROM deliveries d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL
 WHERE d.workspace_id = $1 AND d.event_id = $2 ORDER BY d.id;
 
 -- name: delivery_requeue
@@ -25,7 +25,7 @@ WHERE workspace_id = $1 AND id = $2 AND state <> 0;
 
 -- name: attempt_list
 SELECT claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
-  request_line, request_headers, request_body, response_headers, response_body, truncated
+  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated
 FROM attempts WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY claim;
 
 -- name: delivery_replayable

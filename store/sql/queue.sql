@@ -44,8 +44,9 @@ WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (0, 1, 2
 SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state = $3 ORDER BY due_at LIMIT 1;
 
 -- name: queue_discard
+-- The state is asked for twice: another node may claim a delivery between the look and the change.
 UPDATE deliveries SET state = 12, error_kind = $3
-WHERE workspace_id = $1 AND id IN (
+WHERE state IN (1, 2, 3) AND workspace_id = $1 AND id IN (
   SELECT id FROM deliveries
   WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (1, 2, 3) AND id <= $4 LIMIT $5);
 

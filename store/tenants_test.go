@@ -1,0 +1,203 @@
+package store
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// TestTenants calls every method that takes a workspace with the ids of another workspace's things: it must neither show
+// nor change them.
+func TestTenants(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, open openFunc) {
+		f := newFixture(t, open())
+		mine, theirs := f.workspace("mine"), f.workspace("theirs")
+		uid := "same"
+		w, secret := f.newWebhook(theirs)
+		w.UID = &uid
+		f.must(f.s.CreateWebhook(f.ctx, w, secret))
+		webhook := w.ID
+		f.must(f.s.CreateEventType(f.ctx, theirs, postroom.EventType{Name: "order.paid"}, noon()))
+		key := postroom.Key{ID: postroom.NewID[postroom.KeyKind](noon()), WorkspaceID: theirs, Role: postroom.RoleViewer, CreatedAt: stamp(noon())}
+		f.must(f.s.CreateKey(f.ctx, key, digest("their key")))
+		_, err := f.s.BeginIdempotent(f.ctx, theirs, "k", digest("body"), noon(), at(time.Hour))
+		f.must(err)
+		waiting := f.publication(theirs, noon(), postroom.StateFresh, webhook)
+		waiting.Event.UID, waiting.Keys = uid, []string{"u:same"}
+		waiting.Event.Contact, waiting.Event.Campaign = "ada@example.com", "790"
+		f.publish(waiting)
+		done := f.leased(theirs, noon(), webhook)[0]
+		f.finish(done, noon(), 500)
+		leased := f.leased(theirs, noon(), webhook)[0]
+		event, delivery := waiting.Event.ID, waiting.Deliveries[0].ID
+
+		before := f.dump()
+		notFound := func(err error) error {
+			if postroom.CodeOf(err) != postroom.CodeNotFound {
+				return errors.New("it was found")
+			}
+			return nil
+		}
+		empty := func(n int, err error) error {
+			if err == nil && n != 0 {
+				err = errors.New("something was found")
+			}
+			return err
+		}
+		keep := func(*postroom.StoredWebhook) error { return nil }
+		called := map[string]bool{ // these make something of a workspace's own, or are about itself
+			"CreateEventType": true, "BeginIdempotent": true, "Workspace": true, "RenameWorkspace": true, "Revision": true,
+		}
+		for _, call := range []struct {
+			what string
+			call func() error
+		}{
+			{"Key", func() error { _, err := f.s.Key(f.ctx, mine, key.ID); return notFound(err) }},
+			{"Keys", func() error {
+				all, err := f.s.Keys(f.ctx, mine)
+				return empty(len(all)-1, err)
+			}},
+			{"DeleteKey", func() error { return notFound(f.s.DeleteKey(f.ctx, mine, key.ID)) }},
+			{"EventTypes", func() error { all, err := f.s.EventTypes(f.ctx, mine); return empty(len(all), err) }},
+			{"UpdateEventType", func() error {
+				return notFound(f.s.UpdateEventType(f.ctx, mine, postroom.EventType{Name: "order.paid"}, noon()))
+			}},
+			{"DeleteEventType", func() error { return notFound(f.s.DeleteEventType(f.ctx, mine, "order.paid")) }},
+			{"CompleteIdempotent", func() error { return f.s.CompleteIdempotent(f.ctx, mine, "k", []byte("x"), at(2*time.Hour)) }},
+			{"AbandonIdempotent", func() error { return f.s.AbandonIdempotent(f.ctx, mine, "k") }},
+			{"Webhook", func() error { _, err := f.s.Webhook(f.ctx, mine, webhook, noon()); return notFound(err) }},
+			{"WebhookByUID", func() error { _, err := f.s.WebhookByUID(f.ctx, mine, uid, noon()); return notFound(err) }},
+			{"Webhooks", func() error { all, err := f.s.Webhooks(f.ctx, mine, nil, 10, noon()); return empty(len(all), err) }},
+			{"newer Webhooks", func() error {
+				all, err := f.s.Webhooks(f.ctx, mine, &postroom.Cursor{Newer: true, ID: postroom.NewID[postroom.WebhookKind](at(-time.Hour))}, 10, noon())
+				return empty(len(all), err)
+			}},
+			{"UpdateWebhook", func() error { _, err := f.s.UpdateWebhook(f.ctx, mine, webhook, noon(), keep); return notFound(err) }},
+			{"SetWebhookStatus", func() error {
+				return notFound(f.s.SetWebhookStatus(f.ctx, mine, webhook, postroom.WebhookPaused, "", noon()))
+			}},
+			{"DeleteWebhook", func() error {
+				return notFound(f.s.DeleteWebhook(f.ctx, mine, webhook, noon(), func(postroom.StoredWebhook) error { return nil }))
+			}},
+			{"Subscriptions", func() error { all, _, err := f.s.Subscriptions(f.ctx, mine); return empty(len(all), err) }},
+			{"Secrets", func() error { all, err := f.s.Secrets(f.ctx, mine, webhook, noon()); return empty(len(all), err) }},
+			{"RotateSecret", func() error {
+				return notFound(f.s.RotateSecret(f.ctx, mine, webhook, f.newSecret(noon()), noon(), noon()))
+			}},
+			{"Event", func() error { _, err := f.s.Event(f.ctx, mine, event); return notFound(err) }},
+			{"EventByUID", func() error { _, err := f.s.EventByUID(f.ctx, mine, uid); return notFound(err) }},
+			{"Events", func() error {
+				all, err := f.s.Events(f.ctx, mine, postroom.EventFilter{Contact: "ada@example.com", Campaign: "790", Text: "ada"}, nil, 10)
+				return empty(len(all), err)
+			}},
+			{"all Events", func() error {
+				all, err := f.s.Events(f.ctx, mine, postroom.EventFilter{}, nil, 10)
+				return empty(len(all), err)
+			}},
+			{"Delivery", func() error { _, err := f.s.Delivery(f.ctx, mine, delivery); return notFound(err) }},
+			{"DeliveriesOf", func() error { all, err := f.s.DeliveriesOf(f.ctx, mine, event); return empty(len(all), err) }},
+			{"Deliveries", func() error {
+				for _, status := range append(postroom.DeliveryStatuses(), "") {
+					for _, filter := range []postroom.DeliveryFilter{{Status: status}, {Status: status, Webhook: webhook}, {Status: status, Event: event}} {
+						if all, err := f.s.Deliveries(f.ctx, mine, filter, nil, 10); err != nil || len(all) != 0 {
+							return errors.Join(err, errors.New("something was found"))
+						}
+					}
+				}
+				return nil
+			}},
+			{"Attempts", func() error { all, err := f.s.Attempts(f.ctx, mine, done.DeliveryID); return empty(len(all), err) }},
+			{"Requeue", func() error {
+				done, err := f.s.Requeue(f.ctx, mine, done.DeliveryID, postroom.StateReplay, noon())
+				if done {
+					return errors.New("it was requeued")
+				}
+				return err
+			}},
+			{"RequeueAll", func() error {
+				n, err := f.s.RequeueAll(f.ctx, mine, []postroom.DeliveryID{done.DeliveryID, delivery}, postroom.StateReplay, noon())
+				return empty(int(n), err)
+			}},
+			{"Replayable", func() error {
+				all, err := f.s.Replayable(f.ctx, mine, webhook, postroom.DeliveryID{}, postroom.DeliveryFilter{}, 10)
+				return empty(len(all), err)
+			}},
+			{"DiscardQueue", func() error {
+				n, err := f.s.DiscardQueue(f.ctx, mine, webhook, at(time.Hour), "x")
+				return empty(int(n), err)
+			}},
+			{"Waiting", func() error {
+				n, since, err := f.s.Waiting(f.ctx, mine, webhook)
+				if since != nil {
+					return errors.New("something waits")
+				}
+				return empty(int(n), err)
+			}},
+			{"WebhookStats", func() error {
+				s, err := f.s.WebhookStats(f.ctx, mine, webhook, at(-time.Hour), at(time.Hour), time.Minute)
+				return empty(int(s.Attempts)+len(s.Series), err)
+			}},
+			{"WorkspaceStats", func() error {
+				s, err := f.s.WorkspaceStats(f.ctx, mine, at(-time.Hour), at(time.Hour), time.Minute)
+				return empty(int(s.Attempts)+len(s.Series), err)
+			}},
+			{"Finish with a wrong workspace", func() error {
+				wrong := *leased
+				wrong.Event = &postroom.Event{ID: leased.Event.ID, WorkspaceID: mine}
+				fin := &postroom.Finish{Job: &wrong, Outcome: postroom.Outcome{State: postroom.StateSucceeded, Pause: "gone"}}
+				if err := f.s.Finish(f.ctx, []*postroom.Finish{fin}); err != nil || !fin.Lost {
+					return errors.Join(err, errors.New("the result counts"))
+				}
+				return nil
+			}},
+			{"Renew and Release with a wrong workspace", func() error {
+				wrong := *leased
+				wrong.Event = &postroom.Event{ID: leased.Event.ID, WorkspaceID: mine}
+				return errors.Join(f.s.Renew(f.ctx, []*postroom.Job{&wrong}, at(5*time.Hour)), f.s.Release(f.ctx, []*postroom.Job{&wrong}, noon()))
+			}},
+			{"DeleteWorkspace", func() error { return f.s.DeleteWorkspace(f.ctx, mine) }},
+		} {
+			if err := call.call(); err != nil {
+				t.Errorf("%s: %v", call.what, err)
+			}
+			for _, name := range strings.Fields(call.what) {
+				called[name] = true
+			}
+			if call.what == "DeleteWorkspace" {
+				delete(before, "workspaces")
+				delete(before, "keys")
+			}
+			after := f.dump()
+			for table, rows := range before {
+				if after[table] != rows {
+					t.Errorf("%s changed %s", call.what, table)
+				}
+			}
+			before = after
+		}
+
+		for method := range reflect.TypeFor[*Store]().Methods() {
+			for arg := range method.Type.Ins() {
+				if arg == reflect.TypeFor[postroom.WorkspaceID]() && !called[method.Name] {
+					t.Errorf("%s takes a workspace and is not tested here", method.Name)
+				}
+			}
+		}
+
+		// The same names may be used by both.
+		again := f.workspace("mine again")
+		w.ID, w.WorkspaceID = postroom.NewID[postroom.WebhookKind](noon()), again
+		f.must(f.s.CreateWebhook(f.ctx, w, f.newSecret(noon())))
+		f.must(f.s.CreateEventType(f.ctx, again, postroom.EventType{Name: "order.paid"}, noon()))
+		if held, err := f.s.BeginIdempotent(f.ctx, again, "k", digest("body"), noon(), at(time.Hour)); err != nil || held != nil {
+			t.Errorf("the other workspace's key holds %v, %v", held, err)
+		}
+		p := f.publication(again, noon(), postroom.StateFresh)
+		p.Event.UID, p.Keys = uid, []string{"u:same"}
+		f.publish(p)
+	})
+}
