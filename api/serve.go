@@ -47,8 +47,6 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["X-Request-Id"] = requestID(r)
 	h["X-Content-Type-Options"] = a.headers.nosniff
-	h["Content-Security-Policy"] = a.headers.policy
-	h["Cache-Control"] = a.headers.noStore
 	defer func() {
 		panicked := recover()
 		if panicked != nil {
@@ -58,9 +56,11 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	if r.Method == http.MethodPost && r.URL.Path == publishPath {
 		x.route = publishPath
-		a.publish(x, r)
+		a.publish(x, r) // the hot path: its answers are no pages, and a POST's are not cached anyway
 		return
 	}
+	h["Content-Security-Policy"] = a.headers.policy
+	h["Cache-Control"] = a.headers.noStore
 	if handler, pattern := a.mux.Handler(r); pattern == "" {
 		a.noRoute(x, r, handler)
 		return

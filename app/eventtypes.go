@@ -204,14 +204,16 @@ func notOwn(name string) error {
 	return postroom.Errorf(postroom.CodeConflict, "The event type %s is part of the catalogue, which cannot be changed.", name)
 }
 
-// EventTypeSample is a whole event of a type, as the standard dialect sends it.
+// EventTypeSample is a whole event of a type, as it would be published: {"type","time","data"}.
 func (a *App) EventTypeSample(ctx context.Context, who Caller, name string) (json.RawMessage, error) {
 	t, err := a.EventType(ctx, who, name)
 	if err != nil {
 		return nil, err
 	}
-	e := &postroom.Event{Type: t.Name, Time: a.Now(), Data: sampleOf(t)}
-	return standardBody(e)
+	sample := payload.AppendString(payload.AppendKey([]byte{'{'}, "type"), t.Name)
+	sample = payload.AppendTime(payload.AppendKey(sample, "time"), a.Now())
+	sample = append(payload.AppendKey(sample, "data"), sampleOf(t)...)
+	return append(sample, '}'), nil
 }
 
 func sampleOf(t postroom.EventType) []byte {

@@ -22,6 +22,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) == "" {
 		os.Exit(m.Run())
 	}
+	os.Exit(serveForTests())
+}
+
+// serveForTests serves until a signal comes.
+func serveForTests() int {
 	ctx, stop := WithSignals(context.Background())
 	defer stop()
 	c := Process("test")
@@ -34,7 +39,7 @@ func TestMain(m *testing.M) {
 		}
 		return nil
 	}
-	os.Exit(Run(ctx, []string{"serve"}, c))
+	return Run(ctx, []string{"serve"}, c)
 }
 
 // startServer starts a process that serves.

@@ -9,8 +9,8 @@ import (
 )
 
 func TestAttempts(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 
@@ -60,8 +60,8 @@ func TestAttempts(t *testing.T) {
 
 // TestAttemptOddText stores what receivers may answer and PostgreSQL cannot hold as text: it must not stop the log.
 func TestAttemptOddText(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		job := f.leased(workspace, noon(), f.webhook(workspace))[0]
 		fin := finishOf(job, noon(), 500, postroom.Outcome{State: postroom.StateFailed})

@@ -13,8 +13,8 @@ import (
 
 // TestSharedCommits hands many writes over while the committers are busy: they share transactions.
 func TestSharedCommits(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		const n = 90
@@ -61,8 +61,8 @@ func TestSharedCommits(t *testing.T) {
 
 // TestLargeBatch hands over more than one transaction may hold.
 func TestLargeBatch(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		release := f.hold()
@@ -90,7 +90,7 @@ func TestLargeBatch(t *testing.T) {
 
 // TestSharedFailures puts writes that fail, each in its own way, into one commit with writes that do not.
 func TestSharedFailures(t *testing.T) {
-	s := opener(t, sqliteURL(t))()
+	s := newSQLite(t).open()
 	f := newFixture(t, s)
 	workspace := f.workspace("one")
 	webhook := f.webhook(workspace)
@@ -194,8 +194,8 @@ func TestSharedFailures(t *testing.T) {
 
 // TestDefectiveCaller hands over what panics when it is looked at, beside what is fine.
 func TestDefectiveCaller(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		fine := []*postroom.Publication{f.publication(workspace, noon(), postroom.StateFresh), f.publication(workspace, noon(), postroom.StateFresh)}
 		release := f.hold()
@@ -226,8 +226,8 @@ func TestDefectiveCaller(t *testing.T) {
 
 // TestCancelledChange cancels a change in the middle of a statement, which makes SQLite roll back all of the transaction.
 func TestCancelledChange(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		ctx, cancel := context.WithCancel(f.ctx)
 		defer cancel()
 		release := func() {}
@@ -271,8 +271,8 @@ func TestCancelledChange(t *testing.T) {
 
 // TestClose closes while writes wait: they are stored, and later ones are refused.
 func TestClose(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		s := open()
+	forEachDatabase(t, func(t *testing.T, db database) {
+		s := db.open()
 		f := newFixture(t, s)
 		workspace := f.workspace("one")
 		release := f.hold()
@@ -307,7 +307,7 @@ func TestClose(t *testing.T) {
 			t.Error("a closed database was read")
 		}
 
-		f.s = open()
+		f.s = db.open()
 		for _, p := range pubs {
 			if !f.stored(p) {
 				t.Error("a publication that waited was lost")
@@ -332,8 +332,8 @@ func (f *fixture) isClosing() bool {
 }
 
 func TestMetaPingInfo(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		if value, err := f.s.Meta(f.ctx, "check"); err != nil || value != nil {
 			t.Errorf("an unknown value is %q, %v", value, err)
 		}

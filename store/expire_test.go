@@ -8,8 +8,8 @@ import (
 )
 
 func TestExpire(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook, deleted, deletedLater := f.webhook(workspace), f.webhook(workspace), f.webhook(workspace)
 		// PostgreSQL drops whole days, so old and young are days apart; the bound is a midnight.

@@ -22,42 +22,70 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // noon is when tests happen, so that the days of their partitions are known.
 func noon() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) }
 
-// openFunc opens the test's database, and closes it with the test. The changes are to the usual Config.
-type openFunc func(changes ...func(*Config)) *Store
-
 // forEachDatabase runs a test on a new SQLite file and in a new PostgreSQL database.
-func forEachDatabase(t *testing.T, test func(t *testing.T, open openFunc)) {
+func forEachDatabase(t *testing.T, test func(t *testing.T, db database)) {
 	t.Helper()
 	t.Run(string(sqlite), func(t *testing.T) {
 		t.Parallel()
-		test(t, opener(t, sqliteURL(t)))
+		test(t, newSQLite(t))
 	})
 	t.Run(string(postgres), func(t *testing.T) {
 		t.Parallel()
-		test(t, opener(t, testenv.PostgresFast(t)))
+		test(t, newPostgres(t))
 	})
 }
 
-func sqliteURL(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "postroom.db") }
+// database is a test's own database, new and empty.
+type database struct {
+	t   testing.TB
+	url string
+}
 
-func opener(t testing.TB, address string) openFunc {
-	return func(changes ...func(*Config)) *Store {
-		t.Helper()
-		c := Config{URL: address, Node: postroom.NewID[postroom.NodeKind](noon()), Log: testenv.Logger(t), Now: noon}
-		for _, change := range changes {
-			change(&c)
-		}
-		s, err := Open(t.Context(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
-		return s
+func newSQLite(t testing.TB) database {
+	return database{t, "sqlite:" + filepath.Join(t.TempDir(), "postroom.db")}
+}
+
+func newPostgres(t testing.TB) database { return database{t, testenv.PostgresFast(t)} }
+
+// path is the file of an SQLite database.
+func (db database) path() string { return strings.TrimPrefix(db.url, "sqlite:") }
+
+func (db database) config() Config {
+	return Config{URL: db.url, Node: postroom.NewID[postroom.NodeKind](noon()), Log: testenv.Logger(db.t), Now: noon}
+}
+
+// open opens the database as another node would, and closes it with the test.
+func (db database) open() *Store {
+	db.t.Helper()
+	return db.openWith(db.config())
+}
+
+func (db database) openWith(c Config) *Store {
+	db.t.Helper()
+	s, err := Open(db.t.Context(), c)
+	if err != nil {
+		db.t.Fatal(err)
 	}
+	db.t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			db.t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+// refuses opens the database, which must fail, and gives the error's text.
+func (db database) refuses(c Config) string {
+	db.t.Helper()
+	s, err := Open(db.t.Context(), c)
+	if err == nil {
+		db.t.Error("the database was opened")
+		if err := s.Close(); err != nil {
+			db.t.Error(err)
+		}
+		return ""
+	}
+	return err.Error()
 }
 
 // fixture makes what tests need, and fails its test when that does not work.

@@ -69,8 +69,8 @@ func somePatterns() []string {
 }
 
 func TestEvents(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		var all []postroom.Event // newest first
 		const n = 36
@@ -184,8 +184,8 @@ func logOfDeliveries(f *fixture, workspace postroom.WorkspaceID) (all []postroom
 }
 
 func TestDeliveries(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		logOfDeliveries(f, other)
 		all, webhooks := logOfDeliveries(f, workspace)

@@ -38,11 +38,15 @@ func migrations(d dialect) ([]migration, error) {
 // migrate applies what is missing, each migration in a transaction of its own, on a connection that holds the
 // database's migration lock. It refuses a database that a newer Postroom has migrated further.
 func migrate(ctx context.Context, conn *sql.Conn, d dialect, now time.Time) (applied []string, err error) {
-	if _, err := conn.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY NOT NULL, applied_at BIGINT NOT NULL)`); err != nil {
-		return nil, err
-	}
 	all, err := migrations(d)
 	if err != nil {
+		return nil, err
+	}
+	return applyMigrations(ctx, conn, d, all, now)
+}
+
+func applyMigrations(ctx context.Context, conn *sql.Conn, d dialect, all []migration, now time.Time) (applied []string, err error) {
+	if _, err := conn.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY NOT NULL, applied_at BIGINT NOT NULL)`); err != nil {
 		return nil, err
 	}
 	done, err := appliedMigrations(ctx, conn)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
-	"github.com/postroom/postroom/internal/testenv"
 )
 
 // days lists the partitions of a table by their day, from old to new.
@@ -26,7 +25,7 @@ func (f *fixture) days(table string) (days []string) {
 }
 
 func TestPartitions(t *testing.T) {
-	f := newFixture(t, opener(t, testenv.PostgresFast(t))())
+	f := newFixture(t, newPostgres(t).open())
 	want := []string{"20260113", "20260114", "20260115", "20260116", "20260117", "20260118", "20260119", "20260120", "20260121", "20260122"}
 	check := func(what string, want []string) {
 		t.Helper()
@@ -103,7 +102,7 @@ func TestPartitions(t *testing.T) {
 
 // TestPartitionsBesideReaders does maintenance while somebody reads for long, such as an export, and while others write.
 func TestPartitionsBesideReaders(t *testing.T) {
-	f := newFixture(t, opener(t, testenv.PostgresFast(t))())
+	f := newFixture(t, newPostgres(t).open())
 	workspace := f.workspace("one")
 	webhook := f.webhook(workspace)
 	f.leased(workspace, noon(), webhook)
@@ -150,7 +149,7 @@ func TestPartitionsBesideReaders(t *testing.T) {
 
 // TestPartitionsInterrupted finishes what a node did not that died while it dropped a day.
 func TestPartitionsInterrupted(t *testing.T) {
-	f := newFixture(t, opener(t, testenv.PostgresFast(t))())
+	f := newFixture(t, newPostgres(t).open())
 	for _, step := range []string{"ALTER TABLE events DETACH PARTITION events_20260113", "ALTER TABLE attempts DETACH PARTITION attempts_20260114"} {
 		_, err := f.s.backend.(*postgresStore).pool.Exec(f.ctx, step)
 		f.must(err)
@@ -170,7 +169,7 @@ func TestPartitionsInterrupted(t *testing.T) {
 // TestFinishOfDroppedDay ends an attempt of which the delivery was dropped with its day: there is nothing to store, and
 // it must not stop the results that share its commit.
 func TestFinishOfDroppedDay(t *testing.T) {
-	f := newFixture(t, opener(t, testenv.PostgresFast(t))())
+	f := newFixture(t, newPostgres(t).open())
 	workspace := f.workspace("one")
 	webhook := f.webhook(workspace)
 	gone, there := f.leased(workspace, noon().Add(-24*time.Hour), webhook)[0], f.leased(workspace, noon(), webhook)[0]

@@ -11,8 +11,8 @@ import (
 )
 
 func TestPublish(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		first, second, third := f.webhook(workspace), f.webhook(workspace), f.webhook(workspace)
 
@@ -66,8 +66,8 @@ func TestPublish(t *testing.T) {
 }
 
 func TestAddDeliveries(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		first, second := f.webhook(workspace), f.webhook(workspace)
 		p := f.publication(workspace, noon(), postroom.StateFresh)
@@ -86,8 +86,8 @@ func TestAddDeliveries(t *testing.T) {
 }
 
 func TestEventByUID(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		var newest *postroom.Publication
 		for i := range 3 {
@@ -115,8 +115,8 @@ func (f *fixture) stored(p *postroom.Publication) bool {
 }
 
 func TestPublishKeys(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		webhook := f.webhook(workspace)
 		publish := func(pubs ...*postroom.Publication) {
@@ -195,12 +195,12 @@ func TestPublishKeys(t *testing.T) {
 
 // TestPublishRace publishes the same keys from many goroutines: exactly one wins each, and the others see its id.
 func TestPublishRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		s := open()
+	forEachDatabase(t, func(t *testing.T, db database) {
+		s := db.open()
 		f := newFixture(t, s)
 		stores := []*Store{s}
 		if s.dialect == postgres {
-			stores = append(stores, open()) // another node
+			stores = append(stores, db.open()) // another node
 		}
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
@@ -253,8 +253,8 @@ func TestPublishRace(t *testing.T) {
 
 // TestPublishFailure has one publication that cannot be stored, beside others in calls of their own.
 func TestPublishFailure(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		taken := f.publication(workspace, noon(), postroom.StateFresh, webhook)
@@ -299,8 +299,8 @@ func TestPublishFailure(t *testing.T) {
 // TestPublishStale changes the subscriptions under a publication. SQLite has one process, which knows of every change
 // before it is stored, so there nothing is checked.
 func TestPublishStale(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		webhook := f.webhook(workspace)
 		revision, err := f.s.Revision(f.ctx, workspace)
@@ -346,8 +346,8 @@ func TestPublishStale(t *testing.T) {
 // TestPublishFailureBehindKeys has publications share a key and a commit: the first does not get the key, since it is a
 // duplicate; the second gets it and fails; the third has nothing to do with either.
 func TestPublishFailureBehindKeys(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		with := func(keys ...string) *postroom.Publication {

@@ -15,8 +15,8 @@ import (
 func at(d time.Duration) time.Time { return noon().Add(d) }
 
 func TestClaim(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook, other := f.webhook(workspace), f.webhook(workspace)
 		p := f.publication(workspace, noon(), postroom.StateFresh, webhook, webhook, webhook, webhook, webhook, webhook, other)
@@ -69,8 +69,8 @@ func TestClaim(t *testing.T) {
 
 // TestClaimOrder notices when a claim gives jobs in the order in which the database happened to find them.
 func TestClaimOrder(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		const n = 60
@@ -96,12 +96,12 @@ func TestClaimOrder(t *testing.T) {
 
 // TestClaimRace has many claim at once: no delivery is claimed twice, and none is left.
 func TestClaimRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		s := open()
+	forEachDatabase(t, func(t *testing.T, db database) {
+		s := db.open()
 		f := newFixture(t, s)
 		stores := []*Store{s}
 		if s.dialect == postgres {
-			stores = append(stores, open())
+			stores = append(stores, db.open())
 		}
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
@@ -138,8 +138,8 @@ func TestClaimRace(t *testing.T) {
 }
 
 func TestClaimWithoutEvent(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		gone, there := f.publication(workspace, noon(), postroom.StateFresh, webhook), f.publication(workspace, noon(), postroom.StateFresh, webhook)
@@ -157,8 +157,8 @@ func TestClaimWithoutEvent(t *testing.T) {
 }
 
 func TestFinish(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		finish := func(job *postroom.Job, status int, outcome postroom.Outcome) postroom.Delivery {
@@ -224,8 +224,8 @@ func TestFinish(t *testing.T) {
 
 // TestFinishFencing ends attempts of which another node has taken the delivery over, alone and together with the newer.
 func TestFinishFencing(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		for _, together := range []bool{false, true} {
@@ -281,8 +281,8 @@ func TestFinishFencing(t *testing.T) {
 }
 
 func TestFinishPause(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		webhook, untouched := f.webhook(workspace), f.webhook(workspace)
 		job := f.leased(workspace, noon(), webhook)[0]
@@ -326,8 +326,8 @@ func TestFinishPause(t *testing.T) {
 }
 
 func TestLeases(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		publish := func(state postroom.DeliveryState) postroom.DeliveryID {
@@ -384,8 +384,8 @@ func TestLeases(t *testing.T) {
 }
 
 func TestTakeOver(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		webhook, theirs := f.webhook(workspace), f.webhook(other)
 		held := f.publication(workspace, noon(), postroom.StateFresh, webhook)
@@ -428,8 +428,8 @@ func TestTakeOver(t *testing.T) {
 }
 
 func TestDue(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		const webhooks, each = 25, 30
 		var want []postroom.Due
@@ -488,8 +488,8 @@ func TestDue(t *testing.T) {
 }
 
 func TestWaitingAndBacklog(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		busy, quiet, paused, deleted, theirs := f.webhook(workspace), f.webhook(workspace), f.webhook(workspace), f.webhook(workspace), f.webhook(other)
 		f.must(f.s.SetWebhookStatus(f.ctx, workspace, paused, postroom.WebhookPaused, "", noon()))
@@ -534,8 +534,8 @@ func TestWaitingAndBacklog(t *testing.T) {
 }
 
 func TestRequeue(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		due := at(time.Hour)
@@ -584,8 +584,8 @@ func TestRequeue(t *testing.T) {
 }
 
 func TestRequeueAll(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		const n = requeueStep + 5
@@ -615,8 +615,8 @@ func TestRequeueAll(t *testing.T) {
 }
 
 func TestDiscardQueue(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook, other := f.webhook(workspace), f.webhook(workspace)
 		const n = discardStep + 7
@@ -651,8 +651,8 @@ func TestDiscardQueue(t *testing.T) {
 
 // TestDiscardRace claims and discards at the same time: what is claimed is not cancelled under its holder.
 func TestDiscardRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
 		const n, rounds = 120, 5
@@ -695,8 +695,8 @@ func TestDiscardRace(t *testing.T) {
 }
 
 func TestReplayable(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		webhook, other := f.webhook(workspace), f.webhook(workspace)
 		var all []postroom.Replayable
@@ -731,8 +731,8 @@ func TestReplayable(t *testing.T) {
 
 // TestChangeRefused notices when what a change returns as an error is stored all the same.
 func TestChangeRefused(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		err := f.s.write(f.ctx, func(q querier) error {
 			if _, err := q.exec(f.ctx, "meta_put", "refused", []byte("x")); err != nil {
 				return err

@@ -9,8 +9,8 @@ import (
 )
 
 func TestStats(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		webhook, second, theirs := f.webhook(workspace), f.webhook(workspace), f.webhook(other)
 		finish := func(workspace postroom.WorkspaceID, webhook postroom.WebhookID, began time.Duration, status int, took time.Duration, state postroom.DeliveryState) *postroom.Finish {
@@ -72,8 +72,8 @@ func TestStats(t *testing.T) {
 
 // TestStatsOfNodes adds up what several nodes counted in the same minute.
 func TestStatsOfNodes(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		s := open()
+	forEachDatabase(t, func(t *testing.T, db database) {
+		s := db.open()
 		f := newFixture(t, s)
 		workspace := f.workspace("one")
 		webhook := f.webhook(workspace)
@@ -81,7 +81,7 @@ func TestStatsOfNodes(t *testing.T) {
 		if s.dialect == sqlite {
 			f.must(s.Close())
 		}
-		f.s = open()
+		f.s = db.open()
 		f.finish(f.leased(workspace, noon(), webhook)[0], at(2*time.Second), 500)
 		if rows := f.number("SELECT count(*) FROM rollups"); rows != 2 {
 			t.Errorf("two nodes have %d rows", rows)

@@ -13,8 +13,8 @@ import (
 // TestTenants calls every method that takes a workspace with the ids of another workspace's things: it must neither show
 // nor change them.
 func TestTenants(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		mine, theirs := f.workspace("mine"), f.workspace("theirs")
 		uid := "same"
 		w, secret := f.newWebhook(theirs)

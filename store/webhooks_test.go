@@ -14,8 +14,8 @@ import (
 )
 
 func TestWebhooks(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		uid := "crm"
 		w, secret := f.newWebhook(workspace)
@@ -54,8 +54,8 @@ func TestWebhooks(t *testing.T) {
 }
 
 func TestWebhookUID(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		uid, second := "crm", "shop"
 		create := func(workspace postroom.WorkspaceID, uid *string) (postroom.StoredWebhook, error) {
@@ -95,8 +95,8 @@ func TestWebhookUID(t *testing.T) {
 
 // TestWebhookUIDRace has many callers create a webhook with the same uid at once.
 func TestWebhookUIDRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, uid := f.workspace("one"), "crm"
 		var won atomic.Int32
 		atOnce(t, 8, func(int) error {
@@ -119,8 +119,8 @@ func TestWebhookUIDRace(t *testing.T) {
 }
 
 func TestWebhookPages(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		var ids []postroom.WebhookID // from old to new
 		for range 7 {
@@ -151,8 +151,8 @@ func TestWebhookPages(t *testing.T) {
 }
 
 func TestUpdateWebhook(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		id := f.webhook(workspace)
 		later := noon().Add(time.Minute)
@@ -186,8 +186,8 @@ func TestUpdateWebhook(t *testing.T) {
 
 // TestUpdateWebhookRace has many callers change the same version at once, as callers with If-Match do: one may.
 func TestUpdateWebhookRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		id := f.webhook(workspace)
 		outdated := errors.New("another version")
@@ -217,8 +217,8 @@ func TestUpdateWebhookRace(t *testing.T) {
 }
 
 func TestWebhookStatus(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		id := f.webhook(workspace)
 		f.must(f.s.SetWebhookStatus(f.ctx, workspace, id, postroom.WebhookDisabled, "too many failures", noon().Add(time.Hour)))
@@ -236,8 +236,8 @@ func TestWebhookStatus(t *testing.T) {
 }
 
 func TestDeleteWebhook(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		id, other := f.webhook(workspace), f.webhook(workspace)
 		job := f.leased(workspace, noon(), id)[0]
@@ -287,8 +287,8 @@ func TestDeleteWebhook(t *testing.T) {
 }
 
 func TestSecrets(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		w, first := f.newWebhook(workspace)
 		f.must(f.s.CreateWebhook(f.ctx, w, first))

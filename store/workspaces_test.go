@@ -10,8 +10,8 @@ import (
 )
 
 func TestWorkspaces(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		first, second := f.workspace("first"), f.workspace("second")
 
 		f.must(f.s.RenameWorkspace(f.ctx, second, "renamed ✓", noon().Add(time.Hour)))
@@ -57,7 +57,7 @@ func (f *fixture) countAll(workspace postroom.WorkspaceID) map[string]int64 {
 
 // TestEveryTableIsKnown notices a table that a migration adds and that TestDeleteWorkspace would not look at.
 func TestEveryTableIsKnown(t *testing.T) {
-	f := newFixture(t, opener(t, sqliteURL(t))())
+	f := newFixture(t, newSQLite(t).open())
 	var names []string
 	f.must(f.s.read(f.ctx, func(q querier) error {
 		return q.eachText(f.ctx, "test", "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('meta', 'schema_migrations')", func(row func(...any) error) error {
@@ -99,8 +99,8 @@ func (f *fixture) fill(workspace postroom.WorkspaceID, n int) {
 }
 
 func TestDeleteWorkspace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		doomed, other := f.workspace("doomed"), f.workspace("other")
 		f.fill(doomed, 2*purgeStep+1)
 		f.fill(other, 3)
@@ -126,8 +126,8 @@ func TestDeleteWorkspace(t *testing.T) {
 }
 
 func TestRevisions(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		w, secret := f.newWebhook(workspace)
 		jobs := []*postroom.Job{}
@@ -173,8 +173,8 @@ func TestRevisions(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		expires := stamp(noon().Add(time.Hour))
 		k := postroom.Key{ID: postroom.Next[postroom.KeyKind](f.made(noon()), noon()), WorkspaceID: workspace, Name: "for the shop", Role: postroom.RolePublisher,
@@ -211,8 +211,8 @@ func TestKeys(t *testing.T) {
 }
 
 func TestEventTypes(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace, other := f.workspace("one"), f.workspace("other")
 		created := stamp(noon())
 		paid := postroom.EventType{Name: "order.paid", Group: "order", Title: "Paid", Description: "Somebody paid.", Custom: true,
@@ -252,8 +252,8 @@ func TestEventTypes(t *testing.T) {
 }
 
 func TestIdempotency(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		begin := func(key, body string, now time.Time) *postroom.IdempotencyRecord {
 			t.Helper()
@@ -289,8 +289,8 @@ func TestIdempotency(t *testing.T) {
 
 // TestIdempotencyRace has many callers begin the same call at once: one may make it.
 func TestIdempotencyRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, open openFunc) {
-		f := newFixture(t, open())
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
 		workspace := f.workspace("one")
 		const callers = 16
 		held := make(chan *postroom.IdempotencyRecord, callers)

@@ -19,9 +19,9 @@ func sealer(t *testing.T, fill byte) *seal.Sealer {
 
 func TestOpensWhatItSealed(t *testing.T) {
 	s := sealer(t, 1)
-	for _, plain := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("secret"), 1000)} {
+	for _, plain := range [][]byte{nil, []byte("x"), []byte("a secret of some length"), bytes.Repeat([]byte("secret"), 1000)} {
 		sealed := s.Seal("webhook 1", plain)
-		if len(plain) > 0 && bytes.Contains(sealed, plain) {
+		if len(plain) > 8 && bytes.Contains(sealed, plain) { // a few bytes may stand there by chance
 			t.Error("the sealed value shows the secret")
 		}
 		got, err := s.Open("webhook 1", sealed)

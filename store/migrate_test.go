@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// names are those of a database's migrations.
+func names(t *testing.T, d dialect) (all []string) {
+	t.Helper()
+	found, err := migrations(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range found {
+		all = append(all, m.name)
+	}
+	return all
+}
+
+func TestMigrate(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
+		f.equal("what a new database got", f.s.Applied(), names(t, f.s.dialect))
+		if n := f.number("SELECT count(*) FROM schema_migrations WHERE applied_at = $1", micros(noon())); n != int64(len(f.s.Applied())) {
+			t.Errorf("%d migrations are noted", n)
+		}
+		f.must(f.s.SetMeta(f.ctx, "k", []byte("kept")))
+		f.must(f.s.Close())
+
+		f.s = db.open()
+		f.equal("what an up-to-date database got", f.s.Applied(), []string(nil))
+		if value, err := f.s.Meta(f.ctx, "k"); err != nil || string(value) != "kept" {
+			t.Errorf("the value is %q, %v", value, err)
+		}
+
+		// A newer version was here.
+		f.exec("INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_future', 0)")
+		f.must(f.s.Close())
+		for range 2 { // the refusal leaves no lock behind
+			contains(t, "the refusal", db.refuses(db.config()), "9999_future", "newer version")
+		}
+	})
+}
+
+// TestMigrateFailure has a migration that fails in its second statement: nothing of it stays, and what came before does.
+func TestMigrateFailure(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
+		on := func(do func(conn *sql.Conn) error) {
+			t.Helper()
+			switch b := f.s.backend.(type) {
+			case *sqliteStore:
+				f.must(do(b.writer.conn))
+			case *postgresStore:
+				f.must(b.locked(f.ctx, do))
+			}
+		}
+		known, err := migrations(f.s.dialect)
+		f.must(err)
+		all := append(known, migration{"0900_fine", "CREATE TABLE fine (id BIGINT PRIMARY KEY NOT NULL); INSERT INTO fine (id) VALUES (1)"},
+			migration{"0901_broken", "CREATE TABLE broken (id BIGINT PRIMARY KEY NOT NULL);\nINSERT INTO fine (id) VALUES (2);\nINSERT INTO fine (id) VALUES (1)"},
+			migration{"0902_never", "CREATE TABLE never (id BIGINT PRIMARY KEY NOT NULL)"})
+		for try := range 2 {
+			on(func(conn *sql.Conn) error {
+				applied, err := applyMigrations(f.ctx, conn, f.s.dialect, all, noon())
+				if err == nil || !strings.Contains(err.Error(), "0901_broken") {
+					t.Errorf("the error is %v", err)
+				}
+				if try == 0 {
+					f.equal("what was applied", applied, []string{"0900_fine"})
+				} else {
+					f.equal("what was applied the second time", applied, []string(nil))
+				}
+				return nil
+			})
+			if n := f.number("SELECT count(*) FROM schema_migrations WHERE name >= '0900'"); n != 1 {
+				t.Errorf("%d migrations are noted", n)
+			}
+			if n := f.number("SELECT count(*) FROM fine"); n != 1 {
+				t.Errorf("fine has %d rows", n)
+			}
+		}
+		all[len(all)-2].text = "CREATE TABLE broken (id BIGINT PRIMARY KEY NOT NULL); INSERT INTO fine (id) VALUES (2)"
+		on(func(conn *sql.Conn) error {
+			applied, err := applyMigrations(f.ctx, conn, f.s.dialect, all, noon())
+			f.equal("what was applied once it is mended", applied, []string{"0901_broken", "0902_never"})
+			return err
+		})
+		f.must(f.s.Ping(f.ctx, noon()))
+	})
+}
+
+// TestMigrateTogether opens one new database from several nodes at once: one of them migrates it, and all can use it.
+func TestMigrateTogether(t *testing.T) {
+	db := newPostgres(t)
+	const nodes = 4
+	stores := make(chan *Store, nodes)
+	atOnce(t, nodes, func(int) error {
+		s, err := Open(context.Background(), db.config())
+		stores <- s
+		return err
+	})
+	var applied []string
+	for range nodes {
+		s := <-stores
+		if s == nil {
+			continue
+		}
+		applied = append(applied, s.Applied()...)
+		if err := errors.Join(s.Ping(t.Context(), noon()), s.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	newFixture(t, nil).equal("what all of them applied", applied, names(t, postgres))
+}
