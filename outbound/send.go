@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -52,13 +52,12 @@ func sentRequest(t *Target, c *call) postroom.SentRequest {
 	if !c.standard {
 		r.Body = c.body
 	}
-	if t.Auth == nil {
+	if len(t.secret) == 0 {
 		return r
 	}
-	secret := secretHeaders(&t.Webhook)
 	r.Headers = append([]postroom.Header(nil), c.header...)
 	for i := range r.Headers {
-		if secret[r.Headers[i].Name] {
+		if t.secret[r.Headers[i].Name] {
 			r.Headers[i].Value = hidden
 		}
 	}
@@ -81,6 +80,6 @@ func sortedHeaders(h http.Header) []postroom.Header {
 			lines = append(lines, postroom.Header{Name: name, Value: strings.Map(legible, value)})
 		}
 	}
-	sort.Slice(lines, func(i, j int) bool { return lines[i].Name < lines[j].Name })
+	slices.SortFunc(lines, func(a, b postroom.Header) int { return strings.Compare(a.Name, b.Name) })
 	return lines
 }

@@ -24,6 +24,7 @@ type Target struct {
 	postroom.Webhook
 	url, shownURL string // the latter without credentials
 	header        header
+	secret        map[string]bool // the headers that the log shows without their values
 	policy        Policy
 	keys          []SigningKey
 	gone          bool // deleted: what is left for it is cancelled
@@ -132,7 +133,7 @@ func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, err
 }
 
 func newTarget(opener Opener, w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret, userAgent string) (*Target, error) {
-	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), policy: PolicyOf(&w)}
+	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w)}
 	var err error
 	if target.url, target.shownURL, err = authURL(w.URL, auth); err != nil {
 		return nil, err

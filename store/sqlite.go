@@ -12,7 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/postroom/postroom"
 )
@@ -36,8 +37,9 @@ type sqliteStore struct {
 }
 
 // The page size suits rows of about a kilobyte, such as events. FULL makes each commit wait for the disk.
-// wal_autocheckpoint is in pages: a larger log is copied back less often.
-const sqlitePragmas = "_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=journal_mode(wal)&_pragma=synchronous(full)" +
+// wal_autocheckpoint is in pages: a larger log is copied back less often. The driver sorts what is called _pragma by its
+// name, and sets _journal_mode after it: the page size must come before the file is made, and WAL makes it.
+const sqlitePragmas = "_journal_mode=wal&_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=synchronous(full)" +
 	"&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(134217728)&_pragma=temp_store(memory)"
 
 func openSQLite(ctx context.Context, path string, texts map[string]string, c Config, metrics *Metrics) (backend, []string, error) {
@@ -52,7 +54,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		return nil, nil, err
 	}
 	fail := func(err error) (backend, []string, error) {
-		return nil, nil, fmt.Errorf("SQLite database %s: %w", path, errors.Join(err, s.closeFiles()))
+		return nil, nil, fmt.Errorf("SQLite database %s: %w", path, errors.Join(explain(err), s.closeFiles()))
 	}
 
 	var applied []string
@@ -72,12 +74,12 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 			return fail(errors.Join(err, conn.Close()))
 		}
 		if s.writer, err = newSQLiteWriter(conn, texts, c.Node, metrics); err != nil {
-			return fail(errors.Join(err, conn.Close()))
+			return fail(err)
 		}
 		// Whoever held these leases is gone: this process owns the file.
 		now := micros(c.Now())
 		if _, err := s.writer.querier.exec(ctx, "queue_take_over", now, int64(1)<<62); err != nil {
-			return fail(errors.Join(err, conn.Close()))
+			return fail(err)
 		}
 	}
 	if s.readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-16384)&_pragma=temp_store(memory)"); err != nil {
@@ -117,10 +119,19 @@ func (s *sqliteStore) own(path string) error {
 // quickCheck notices at the start that the file is no database, or a damaged one.
 func quickCheck(ctx context.Context, conn *sql.Conn) error {
 	var n int
-	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n); err != nil {
-		return fmt.Errorf("it cannot be read (restore a backup, or try `sqlite3 FILE .recover`): %w", err)
+	return conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n)
+}
+
+// explain says what a person can do about a damaged file.
+func explain(err error) error {
+	var failed *driver.Error
+	if errors.As(err, &failed) {
+		switch failed.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("it cannot be read (restore a backup, or try `sqlite3 FILE .recover`): %w", err)
+		}
 	}
-	return nil
+	return err
 }
 
 // run is the committer.
@@ -208,7 +219,7 @@ func (s *sqliteStore) close() error {
 func (s *sqliteStore) closeFiles() error {
 	var errs []error
 	if s.writer != nil {
-		errs = append(errs, s.writer.conn.Close())
+		errs = append(errs, s.writer.close())
 	}
 	for _, db := range []*sql.DB{s.readers, s.writers} {
 		if db != nil {

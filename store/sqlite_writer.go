@@ -22,6 +22,7 @@ type sqliteWriter struct {
 	metrics *Metrics
 	node    postroom.NodeID
 	rollups rollups
+	open    []driver.Stmt // all of the following
 
 	begin, commitTx, rollback                         stmt
 	eventInsert, keyGet, keyPut, deliveryInsert       stmt
@@ -65,10 +66,20 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 			*s.to = stmt{name: s.name, Stmt: prepared}
+			w.open = append(w.open, prepared)
 		}
 		return nil
 	})
 	return w, err
+}
+
+// close closes the statements first: while one is open, SQLite keeps the database open too.
+func (w *sqliteWriter) close() error {
+	var errs []error
+	for _, prepared := range w.open {
+		errs = append(errs, prepared.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close())...)
 }
 
 // bind puts values where the driver reads them.
