@@ -44,6 +44,9 @@ func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.
 	if err := a.checkPatterns(ctx, who, &p, s.Events); err != nil {
 		return err
 	}
+	if err := a.Engine.CheckFilter(s.Filter); err != nil {
+		p.Add("/filter", "%s", err.Error())
+	}
 	checkDelivery(&p, s)
 	checkHeaders(&p, "/headers", s.Headers)
 	checkAuth(&p, s.Auth)
@@ -236,9 +239,6 @@ func checkLater(p *postroom.Problems, s *postroom.WebhookSettings) {
 	}
 	if s.Payload != nil {
 		p.Add("/payload", "this version sends the dialect's own payload: leave it null")
-	}
-	if s.Filter != "" {
-		p.Add("/filter", "this version has no filters: leave it empty")
 	}
 	if s.RateLimit != nil {
 		p.Add("/rate_limit", "this version has no rate limits: leave it null")

@@ -70,9 +70,9 @@ func (a *App) checkEventType(ctx context.Context, workspace postroom.WorkspaceID
 func (a *App) unknownType(name string) string {
 	s := "there is no event type " + quote(name)
 	if near := a.Catalogue.Nearest(name); near != "" {
-		s += "; did you mean " + near + "?"
+		s += " (did you mean " + near + "?)"
 	}
-	return s + " GET /v1/event-types lists them, and POST /v1/event-types declares your own"
+	return s + "; GET /v1/event-types lists them, and POST /v1/event-types declares your own"
 }
 
 func quote(s string) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/internal/egress"
+	"github.com/postroom/postroom/internal/expr"
 )
 
 // Store is what the engine needs of the database; *store.Store has it.
@@ -41,7 +42,8 @@ type Sender interface {
 type Config struct {
 	Store     Store
 	Sender    Sender
-	Opener    Opener // of sealed secrets
+	Opener    Opener         // of sealed secrets
+	Filters   *expr.Compiler // of webhooks' filters
 	IDs       *postroom.IDs
 	UserAgent string
 	Now       func() time.Time // nil for time.Now
@@ -101,7 +103,7 @@ func New(c Config) *Engine {
 	return &Engine{
 		store: c.Store, sender: c.Sender, ids: c.IDs, now: c.Now, log: c.Log, lease: c.Lease, drain: c.Drain, maxWorkers: c.Workers,
 		checkRevision: c.Shared,
-		matchers:      matchers{store: c.Store, ready: map[postroom.WorkspaceID]*subscriptions{}},
+		matchers:      matchers{store: c.Store, filters: c.Filters, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
 		targets: targets{store: c.Store, opener: c.Opener, userAgent: c.UserAgent, now: c.Now,
 			ready: map[postroom.WebhookID]*Target{}},
 		lanes:   newLanes(c.Now),

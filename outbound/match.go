@@ -2,10 +2,13 @@ package outbound
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/expr"
 )
 
 // subscriptions is an index of what a workspace's webhooks want, as of one revision.
@@ -20,12 +23,19 @@ type subscriptions struct {
 type subscriber struct {
 	id     postroom.WebhookID
 	active bool
+	filter *filter // nil for none
 }
 
-func indexSubscriptions(subs []postroom.Subscription, revision int64) *subscriptions {
+// indexSubscriptions makes the index. A filter that does not compile is reported, and its webhook gets nothing.
+func indexSubscriptions(subs []postroom.Subscription, revision int64, filters *expr.Compiler) (*subscriptions, error) {
+	var failed []error
 	x := &subscriptions{revision: revision, exact: map[string][]*subscriber{}, groups: map[string][]*subscriber{}}
 	for _, s := range subs {
 		who := &subscriber{id: s.ID, active: s.Status == postroom.WebhookActive}
+		var err error
+		if who.filter, err = compileFilter(filters, s); err != nil {
+			failed = append(failed, err)
+		}
 		for _, pattern := range s.Settings.Events {
 			switch group, isGroup := strings.CutSuffix(pattern, "*"); {
 			case pattern == "*":
@@ -37,7 +47,7 @@ func indexSubscriptions(subs []postroom.Subscription, revision int64) *subscript
 			}
 		}
 	}
-	return x
+	return x, errors.Join(failed...)
 }
 
 // match finds the webhooks that want an event type, each once.
@@ -67,7 +77,9 @@ const maxMatchers = 10000
 
 // matchers keeps the indexes of workspaces.
 type matchers struct {
-	store Store
+	store   Store
+	filters *expr.Compiler
+	log     *slog.Logger
 
 	mu    sync.RWMutex
 	ready map[postroom.WorkspaceID]*subscriptions
@@ -85,7 +97,10 @@ func (m *matchers) get(ctx context.Context, workspace postroom.WorkspaceID) (*su
 	if err != nil {
 		return nil, err
 	}
-	x = indexSubscriptions(subs, revision)
+	x, failed := indexSubscriptions(subs, revision, m.filters)
+	if failed != nil {
+		m.log.Error("webhooks get nothing because their filter cannot be read", "workspace", workspace, "error", failed)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if epoch == m.epoch {
@@ -125,7 +140,7 @@ func (e *Engine) Match(ctx context.Context, event *postroom.Event) ([]postroom.W
 		return nil, err
 	}
 	var ids []postroom.WebhookID
-	for _, s := range index.match(event.Type) {
+	for _, s := range e.passing(index.match(event.Type), event) {
 		ids = append(ids, s.id)
 	}
 	return ids, nil

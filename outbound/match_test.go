@@ -18,7 +18,7 @@ func subscription(n byte, status postroom.WebhookStatus, events ...string) postr
 }
 
 func TestMatch(t *testing.T) {
-	x := indexSubscriptions([]postroom.Subscription{
+	x := index(t, []postroom.Subscription{
 		subscription(1, postroom.WebhookActive, "email.opened"),
 		subscription(2, postroom.WebhookActive, "email.*"),
 		subscription(3, postroom.WebhookActive, "*"),
@@ -76,7 +76,7 @@ func TestMatchProperties(t *testing.T) {
 		for i := range rapid.IntRange(0, 8).Draw(t, "webhooks") {
 			subs = append(subs, subscription(byte(i), postroom.WebhookActive, rapid.SliceOfN(pattern, 0, 5).Draw(t, "events")...))
 		}
-		x := indexSubscriptions(subs, 1)
+		x := index(t, subs, 1)
 		for range 3 {
 			eventType := name.Draw(t, "type")
 			var got, want []byte

@@ -54,11 +54,14 @@ func (e *Engine) prepare(ctx context.Context, o *Outgoing) (*postroom.Publicatio
 	if err != nil {
 		return nil, err
 	}
-	who := index.match(o.Event.Type)
+	var who []*subscriber
 	if o.To != nil {
 		who = index.only(o.To)
-	} else if e.checkRevision {
-		p.Revision = index.revision
+	} else {
+		who = e.passing(index.match(o.Event.Type), o.Event)
+		if e.checkRevision {
+			p.Revision = index.revision
+		}
 	}
 	now := e.now()
 	waiting := o.State

@@ -19,6 +19,10 @@ import (
 
 // Migrate applies the migrations that a database lacks, and says which.
 func Migrate(ctx context.Context, cfg config.Config, out io.Writer) error {
+	// A database never exists without its key.
+	if _, err := secretKey(cfg, true); err != nil {
+		return err
+	}
 	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg)})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/postroom/postroom/catalogue"
 	"github.com/postroom/postroom/config"
 	"github.com/postroom/postroom/internal/egress"
+	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/seal"
 	"github.com/postroom/postroom/outbound"
 	"github.com/postroom/postroom/store"
@@ -56,8 +57,12 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	for _, name := range db.Applied() {
 		log.Info("migrated", "migration", name)
 	}
+	filters, err := expr.NewCompiler()
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	ids := &postroom.IDs{}
-	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, IDs: ids, UserAgent: userAgent(version), Log: log,
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log,
 		Shared: cfg.Database.Kind == config.Postgres, Drain: cfg.ShutdownTimeout / 2})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
