@@ -23,6 +23,9 @@ const (
 	minTimeout     = 100 * time.Millisecond
 	maxTimeout     = time.Minute
 	maxParallel    = 256
+	maxRate        = 1_000_000
+	minPeriod      = 100 * time.Millisecond
+	maxPeriod      = 24 * time.Hour
 )
 
 var (
@@ -117,6 +120,14 @@ func checkDelivery(p *postroom.Problems, s *postroom.WebhookSettings) {
 	}
 	if s.Concurrency < 1 || s.Concurrency > maxParallel {
 		p.Add("/concurrency", "this is 1 to %d", maxParallel)
+	}
+	if r := s.RateLimit; r != nil {
+		if r.Limit < 1 || r.Limit > maxRate {
+			p.Add("/rate_limit/limit", "this is 1 to %d", maxRate)
+		}
+		if d := time.Duration(r.Period); d < minPeriod || d > maxPeriod {
+			p.Add("/rate_limit/period", "this is %s to %s", postroom.Duration(minPeriod), postroom.Duration(maxPeriod))
+		}
 	}
 	if s.Disable.Failures < 0 {
 		p.Add("/disable_after/failures", "this is 0 (never) or more")
@@ -239,9 +250,6 @@ func checkLater(p *postroom.Problems, s *postroom.WebhookSettings) {
 	}
 	if s.Payload != nil {
 		p.Add("/payload", "this version sends the dialect's own payload: leave it null")
-	}
-	if s.RateLimit != nil {
-		p.Add("/rate_limit", "this version has no rate limits: leave it null")
 	}
 	if s.Ordering != postroom.OrderingNone {
 		p.Add("/ordering", "this version has the ordering none")

@@ -103,9 +103,12 @@ func TestHeadersInOrder(t *testing.T) {
 	}
 	e := newEvent(postroom.WorkspaceID{}, "1")
 	job := &postroom.Job{DeliveryID: postroom.NewID[postroom.DeliveryKind](time.Now()), Event: e, Attempts: 4}
-	for range 2 { // what one call sets is not seen by the next
+	for range 2 { // what one call sets is not seen by another
 		c, err := build(target, job)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := build(target, &postroom.Job{Event: e}); err != nil {
 			t.Fatal(err)
 		}
 		sign(c, []SigningKey{mustParse(t, NewSecret(postroom.SecretHMAC))}, e.PublicID(), time.Unix(1700000000, 0))

@@ -209,8 +209,11 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 		}
 		return
 	}
-	e.lanes.limit(job.WebhookID, target.Concurrency)
+	e.lanes.limit(job.WebhookID, target.Concurrency, target.RateLimit)
 	if f := e.attempt(ctx, target, job); f != nil {
+		if f.Attempt != nil {
+			e.lanes.answered(job.WebhookID, f.Attempt.Error == nil, f.Attempt.Phases.Total)
+		}
 		e.record(f)
 	} else { // cut off by the shutdown: it does not count
 		e.release([]*postroom.Job{job})

@@ -74,6 +74,26 @@ func TestRetryFollowsTheSchedule(t *testing.T) {
 	})
 }
 
+// After a claim, the lane knows when the next retry is due, however many were noted before.
+func TestRetriesOneAfterTheOther(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		id := r.webhook("a")
+		r.out.on("a", inTurn(status(500), status(500), status(500), status(200)))
+		start := time.Now()
+		for i := range 3 {
+			r.publish(i, 1)
+			wait(7 * time.Second)
+		}
+		wait(5 * time.Minute)
+		r.expect(id, succeeded(3))
+		for i, call := range r.out.calls("a")[3:] {
+			if late := call.at.Sub(start) - time.Minute - time.Duration(i)*7*time.Second; late < 0 || late > 10*time.Millisecond {
+				t.Errorf("retry %d was made %v after its time", i+1, late)
+			}
+		}
+	})
+}
+
 func TestScheduleEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		id := r.webhook("a")
@@ -180,6 +200,24 @@ func TestPublishFailing(t *testing.T) {
 		r.store.whenever("Subscriptions", nil)
 		r.publish(0, 1)
 		r.expect(id, succeeded(1))
+	})
+}
+
+// When one event of several cannot be matched, what the others were promised is given back.
+func TestPublishFailingHalfWay(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.webhook("a")
+		broken := errors.New("the database is away")
+		fine, other := &Outgoing{Event: newEvent(r.workspace, "0")}, &Outgoing{Event: newEvent(postroom.WorkspaceID{1}, "1")}
+		if err := r.engine.Publish(context.Background(), []*Outgoing{fine}); err != nil { // now its index is kept
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		r.store.whenever("Subscriptions", func() error { return broken })
+		if err := r.engine.Publish(context.Background(), []*Outgoing{fine, fine, other}); !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
+		r.checkEmpty()
 	})
 }
 

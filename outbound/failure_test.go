@@ -101,6 +101,20 @@ func TestClaimThatFailedAfterItsCommit(t *testing.T) {
 	})
 }
 
+// A webhook that cannot be read for a while is tried again by itself.
+func TestWebhookUnreadableForAWhile(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		id := r.webhook("a")
+		r.store.whenever("Webhook", failing(time.Now().Add(5*time.Second)))
+		r.publish(0, 5)
+		wait(4 * time.Second)
+		r.expect(id, waitingFresh(5))
+		wait(3 * time.Second)
+		r.expect(id, succeeded(5))
+		r.once("a", 5)
+	})
+}
+
 // The first look at the database may fail, as may any other.
 func TestDiscoveryAndSweepFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

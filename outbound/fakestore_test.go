@@ -97,8 +97,11 @@ func (s *fakeStore) count(operation string) int {
 // stamp is a time as a database keeps it.
 func stamp(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro()) }
 
-func (s *fakeStore) Publish(_ context.Context, pubs []*postroom.Publication) error {
+func (s *fakeStore) Publish(ctx context.Context, pubs []*postroom.Publication) error {
 	return s.do("Publish", func() error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		for _, p := range pubs {
 			w := p.Event.WorkspaceID
 			p.Duplicate, p.Stale = nil, p.Revision != 0 && p.Revision != s.revisions[w]
@@ -128,8 +131,11 @@ func (s *fakeStore) Publish(_ context.Context, pubs []*postroom.Publication) err
 	})
 }
 
-func (s *fakeStore) Finish(_ context.Context, fins []*postroom.Finish) error {
+func (s *fakeStore) Finish(ctx context.Context, fins []*postroom.Finish) error {
 	return s.do("Finish", func() error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		for _, f := range fins {
 			d := s.deliveries[f.Job.DeliveryID]
 			f.Lost = d == nil || d.claim != f.Job.Claim || d.state != postroom.StateLeased

@@ -16,7 +16,8 @@ type lane struct {
 	head        int
 	reserved    int  // places promised to deliveries that are being committed
 	active      int  // attempts under way
-	concurrency int  // how many there may be; one until the webhook has been read
+	concurrency int  // how many there may be now; one until the webhook has been read
+	pace        pace // what decides how many, and how fast
 	stopped     bool // the webhook is paused, disabled or gone: nothing is claimed for it
 
 	dueAt    [4]time.Time // by waiting state: when something there is due; zero for nothing known
@@ -108,7 +109,9 @@ func (s *lanes) lane(id postroom.WebhookID) *lane {
 
 // window is how many deliveries a lane may hold now. It shrinks as memory fills, so that many lanes whose receivers hang
 // cannot take the last place from the others.
-func (s *lanes) window() int { return min(laneWindow, (maxHeld-len(s.held)-s.promised)/laneShare) }
+func (s *lanes) window(l *lane) int {
+	return min(laneWindow, (maxHeld-len(s.held)-s.promised)/laneShare, l.pace.soon())
+}
 
 // reserve promises a place for a delivery that is about to be committed; false when there is none, or when older
 // ones wait in the database, which it must not overtake.
@@ -116,7 +119,7 @@ func (s *lanes) reserve(id postroom.WebhookID, bytes int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.lane(id)
-	if s.closed || l.stopped || l.queued()+l.reserved >= s.window() || !l.dueAt[postroom.StateFresh].IsZero() ||
+	if s.closed || l.stopped || l.queued()+l.reserved >= s.window(l) || !l.dueAt[postroom.StateFresh].IsZero() ||
 		s.heldBytes+bytes > maxHeldBytes {
 		s.drop(l)
 		return false
@@ -151,15 +154,22 @@ func (s *lanes) fill(j *postroom.Job) {
 	s.enter(l)
 }
 
-// enter puts a lane into the ring if it has work that may go out, and wakes a worker for it.
+// enter puts a lane into the ring if it has work that may go out, and wakes a worker for it. A lane whose rate limit is used up
+// comes back when it is not; meanwhile its work holds no worker.
 func (s *lanes) enter(l *lane) {
-	if !l.inRing && l.queued() > 0 && l.active < l.concurrency {
-		l.inRing = true
-		s.ring = append(s.ring, l)
-		s.work.Signal()
-		if len(s.ring) > s.idleWorkers+s.arriving {
-			signal(s.understaffed)
-		}
+	if l.inRing || l.queued() == 0 || l.active >= l.concurrency || s.closed {
+		return
+	}
+	now := s.now()
+	if at := l.pace.ready(now); at.After(now) {
+		s.wakeLater(l, at)
+		return
+	}
+	l.inRing = true
+	s.ring = append(s.ring, l)
+	s.work.Signal()
+	if len(s.ring) > s.idleWorkers+s.arriving {
+		signal(s.understaffed)
 	}
 }
 
@@ -210,6 +220,7 @@ func (s *lanes) take() *postroom.Job {
 	ours := s.now().Before(j.LeaseUntil)
 	if ours {
 		l.active++
+		l.pace.take()
 	} else {
 		s.forgetLocked(j)
 	}
@@ -222,16 +233,31 @@ func (s *lanes) take() *postroom.Job {
 	return j
 }
 
-// limit tells how many attempts of a webhook there may be at once; 0 for the default.
-func (s *lanes) limit(id postroom.WebhookID, concurrency int) {
+// limit tells how many attempts of a webhook there may be at once, 0 for the default, and how many in a span of time.
+func (s *lanes) limit(id postroom.WebhookID, concurrency int, rate *postroom.RateLimit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if concurrency < 1 {
 		concurrency = defaultParallel
 	}
 	l := s.lane(id)
-	l.concurrency = concurrency
-	if l.active >= concurrency {
+	l.pace.set(concurrency, rate, l.active, s.now())
+	s.adapt(l)
+}
+
+// answered tells how an attempt went, to which the number of attempts at once adapts.
+func (s *lanes) answered(id postroom.WebhookID, ok bool, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lane(id)
+	l.pace.answered(ok, took, s.now())
+	s.adapt(l)
+}
+
+// adapt follows a change of the pace.
+func (s *lanes) adapt(l *lane) {
+	l.concurrency = l.pace.atOnce()
+	if l.active >= l.concurrency {
 		s.leaveRing(l)
 	}
 	s.enter(l)
@@ -283,9 +309,15 @@ func (s *lanes) forgetLocked(j *postroom.Job) {
 
 // drop forgets a lane of which nothing is known that the database does not know.
 func (s *lanes) drop(l *lane) {
-	if l.idle() && !l.inRing && l.heapSlot == 0 {
-		delete(s.byID, l.webhook)
+	if !l.idle() || l.inRing || l.heapSlot != 0 {
+		return
 	}
+	now := s.now()
+	if at := l.pace.full(now); at.After(now) { // else a lane made anew would begin with a full bucket
+		s.wakeLater(l, at)
+		return
+	}
+	delete(s.byID, l.webhook)
 }
 
 // due notes that something of a webhook waits in the database, from a time on.
@@ -303,7 +335,7 @@ func (s *lanes) due(id postroom.WebhookID, state postroom.DeliveryState, at time
 // wantMore sees to it that a lane with room claims what is due, now or when the time comes.
 func (s *lanes) wantMore(l *lane) {
 	at := l.nextDue()
-	if l.stopped || l.loading || at.IsZero() || l.queued()+l.reserved >= laneRefill || s.closed {
+	if l.stopped || l.loading || at.IsZero() || l.queued()+l.reserved >= min(laneRefill, l.pace.soon()) || s.closed {
 		return
 	}
 	if at.After(s.now()) {
@@ -347,7 +379,7 @@ func (s *lanes) nextLoad() (demand, bool) {
 		}
 	}
 	if s.heldBytes <= maxHeldBytes {
-		d.room = max(0, min(s.window()-l.queued()-l.reserved, claimLimit*len(d.states)))
+		d.room = max(0, min(s.window(l)-l.queued()-l.reserved, claimLimit*len(d.states)))
 	}
 	l.reserved += d.room
 	s.promised += d.room
@@ -516,6 +548,7 @@ func (s *lanes) wake() (next time.Time) {
 			return l.wakeAt
 		}
 		heap.Pop(&s.wakes)
+		s.enter(l)
 		s.wantMore(l)
 		s.drop(l)
 	}

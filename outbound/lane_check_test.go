@@ -128,7 +128,7 @@ func (m *laneModel) windDown(t *rapid.T) {
 		m.Cancel(t)
 	}
 	for _, id := range m.webhooks {
-		m.limit(id, 1000)
+		m.limit(id, 1000, nil)
 	}
 	for len(m.ring) > 0 {
 		m.Take(t)

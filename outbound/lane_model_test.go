@@ -154,7 +154,7 @@ func (m *laneModel) Limit(t *rapid.T) {
 	if l := m.byID[id]; l != nil {
 		m.lowered[id] = m.lowered[id] || l.active > max(n, 1)
 	}
-	m.limit(id, n)
+	m.limit(id, n, nil)
 }
 
 func (m *laneModel) state(t *rapid.T) postroom.DeliveryState {

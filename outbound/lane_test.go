@@ -41,7 +41,7 @@ func TestLanesTakeTurns(t *testing.T) {
 	f := newFixture()
 	one, two, three := postroom.WebhookID{1}, postroom.WebhookID{2}, postroom.WebhookID{3}
 	f.put(one, 1000)
-	f.limit(one, 100)
+	f.limit(one, 100, nil)
 	for range 10 {
 		f.next(false)
 	}
@@ -55,7 +55,7 @@ func TestLanesTakeTurns(t *testing.T) {
 		t.Errorf("lanes were served in the order %v", order)
 	}
 	// A lane whose attempts are all under way is passed over, and comes back when one ends.
-	f.limit(one, 13)
+	f.limit(one, 13, nil)
 	if len(f.ring) != 0 {
 		t.Error("a lane at its limit is in the ring")
 	}
@@ -73,15 +73,15 @@ func TestLimitTakesEffectAtOnce(t *testing.T) {
 	if len(f.ring) != 0 {
 		t.Fatal("a new lane has more than one attempt before its limit is known")
 	}
-	f.limit(id, 4)
+	f.limit(id, 4, nil)
 	for range 3 {
 		f.next(false)
 	}
 	if len(f.ring) != 0 {
 		t.Fatal("five at once, and the limit is four")
 	}
-	f.limit(id, 6)
-	f.limit(id, 2) // before anybody took the fifth
+	f.limit(id, 6, nil)
+	f.limit(id, 2, nil) // before anybody took the fifth
 	if len(f.ring) != 0 {
 		t.Fatal("a fifth may begin, and the limit is two")
 	}
@@ -185,6 +185,23 @@ func TestNoteDuringAClaimIsKept(t *testing.T) {
 	f.loaded(again, nil, map[postroom.DeliveryState]time.Time{postroom.StateFresh: {}}, false)
 	if len(f.byID) != 0 {
 		t.Error("the lane is kept with nothing in it")
+	}
+}
+
+// A lane that waited for nothing but a time at which nothing is due any more is dropped.
+func TestLaneIsDroppedWhenItWakesForNothing(t *testing.T) {
+	f := newFixture()
+	id := postroom.WebhookID{1}
+	f.due(id, postroom.StateRetry, f.clock.Add(time.Hour))
+	f.start(id, f.clock)
+	d, _ := f.nextLoad()
+	f.loaded(d, nil, map[postroom.DeliveryState]time.Time{postroom.StateFresh: {}, postroom.StateRetry: {}, postroom.StateReplay: {}}, false)
+	if next := f.wake(); !next.Equal(f.clock.Add(time.Hour)) || len(f.byID) != 1 {
+		t.Fatalf("the next wake-up is at %v", next)
+	}
+	f.clock = f.clock.Add(time.Hour)
+	if next := f.wake(); !next.IsZero() || len(f.byID) != 0 || len(f.loads) != 0 {
+		t.Errorf("the next wake-up is at %v, %d lanes are left, %d want more", next, len(f.byID), len(f.loads))
 	}
 }
 

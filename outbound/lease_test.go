@@ -12,14 +12,15 @@ import (
 // What a node that died had in memory comes back when its lease ends.
 func TestCrashRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dead := newRig(t, Config{})
+		// The lease ends when nothing but the sweep looks.
+		dead := newRig(t, Config{Lease: sweepEvery + discoverEvery})
 		id := dead.webhook("a")
 		dead.publish(0, 700) // and never delivered: it does not run
 		dead.expect(id, map[postroom.DeliveryState]int{postroom.StateLeased: laneWindow, postroom.StateFresh: 700 - laneWindow})
 		next := dead.another()
 		next.run()
 		next.expect(id, map[postroom.DeliveryState]int{postroom.StateLeased: laneWindow, postroom.StateSucceeded: 700 - laneWindow})
-		wait(time.Minute + sweepEvery)
+		wait(2*sweepEvery + discoverEvery)
 		next.expect(id, succeeded(700))
 		next.once("a", 700)
 		next.stop()

@@ -9,12 +9,12 @@ import (
 // pace decides how fast a lane may go: how many attempts at once, which adapts to the receiver, and how many in a span of
 // time, which the webhook's rate limit bounds. All of it is arithmetic on times that are given.
 type pace struct {
-	most    float64 // attempts at once that the webhook allows
-	now     float64 // attempts at once at present: 1 to most
-	usual   time.Duration
-	shrunk  time.Time // when it last became less
+	most    float64       // attempts at once that the webhook allows
+	now     float64       // attempts at once at present: 1 to most; 0 until the webhook is known
+	usual   time.Duration // of an answer, a moving mean
+	shrunk  time.Time     // when now last became less
 	limit   postroom.RateLimit
-	tokens  float64
+	tokens  float64   // attempts that may be made now
 	counted time.Time // when tokens was right
 }
 
@@ -25,9 +25,9 @@ const (
 	shrinkEvery = 100 * time.Millisecond
 )
 
-// set takes over a webhook's settings.
-func (p *pace) set(concurrency int, limit *postroom.RateLimit, now time.Time) {
-	most := float64(max(concurrency, 1))
+// set takes over a webhook's settings; under are attempts that were begun before they were known.
+func (p *pace) set(concurrency int, limit *postroom.RateLimit, under int, now time.Time) {
+	most := float64(concurrency)
 	if p.now == 0 || p.now >= p.most {
 		p.now = most
 	}
@@ -37,7 +37,8 @@ func (p *pace) set(concurrency int, limit *postroom.RateLimit, now time.Time) {
 		next = *limit
 	}
 	if next != p.limit {
-		p.limit, p.tokens, p.counted = next, float64(next.Limit), now
+		p.limit, p.counted = next, now
+		p.tokens = p.burst() - float64(under)
 	}
 }
 
@@ -71,51 +72,48 @@ func (p *pace) answered(ok bool, took time.Duration, now time.Time) {
 	}
 }
 
-// restart begins again with one attempt at a time, as after an outage.
-func (p *pace) restart() {
-	if p.now > 0 {
-		p.now = 1
-	}
-}
-
-// take uses a token of the rate limit; when there is none, it says when there will be one.
-func (p *pace) take(now time.Time) (ok bool, at time.Time) {
-	if p.limit.Limit == 0 {
-		return true, now
-	}
-	p.refill(now)
-	if p.tokens >= 1 {
-		p.tokens--
-		return true, now
-	}
-	return false, now.Add(time.Duration((1 - p.tokens) * p.perToken()))
-}
-
-// giveBack returns a token of an attempt that was not made.
-func (p *pace) giveBack() {
+// take uses a token of the rate limit, which ready has said is there.
+func (p *pace) take() {
 	if p.limit.Limit > 0 {
-		p.tokens = min(p.tokens+1, float64(p.limit.Limit))
+		p.tokens--
 	}
+}
+
+// ready tells from when on an attempt may be made.
+func (p *pace) ready(now time.Time) time.Time { return p.holds(1, now) }
+
+// full tells when the bucket will be full, so that nothing is lost by forgetting it.
+func (p *pace) full(now time.Time) time.Time { return p.holds(p.burst(), now) }
+
+func (p *pace) holds(tokens float64, now time.Time) time.Time {
+	if p.limit.Limit == 0 {
+		return now
+	}
+	if gone := now.Sub(p.counted); gone > 0 {
+		p.tokens = min(p.tokens+float64(gone)/p.perToken(), p.burst())
+		p.counted = now
+	}
+	if p.tokens >= tokens {
+		return now
+	}
+	return now.Add(max(time.Duration((tokens-p.tokens)*p.perToken()), time.Microsecond))
 }
 
 func (p *pace) perToken() float64 { return float64(p.limit.Period) / float64(p.limit.Limit) }
 
-// refill adds the tokens that have come since it last did. The bucket holds one period's.
-func (p *pace) refill(now time.Time) {
-	if gone := now.Sub(p.counted); gone > 0 {
-		p.tokens = min(p.tokens+float64(gone)/p.perToken(), float64(p.limit.Limit))
-		p.counted = now
+// burst is how many attempts may be made at once after a rest: what the limit allows in a tenth of a second, so that no span
+// of time sees much more than its share.
+func (p *pace) burst() float64 {
+	if p.limit.Limit == 0 {
+		return 0
 	}
+	return max(1, float64(p.limit.Limit)*min(1, float64(100*time.Millisecond)/float64(p.limit.Period)))
 }
 
-// ready tells when a token will be there, without taking one.
-func (p *pace) ready(now time.Time) time.Time {
+// soon is how many attempts the rate limit lets through in the next few seconds, which is all that is worth holding.
+func (p *pace) soon() int {
 	if p.limit.Limit == 0 {
-		return now
+		return laneWindow
 	}
-	p.refill(now)
-	if p.tokens >= 1 {
-		return now
-	}
-	return now.Add(time.Duration((1 - p.tokens) * p.perToken()))
+	return 1 + int(10*float64(time.Second)/p.perToken())
 }
