@@ -17,6 +17,9 @@ func (a *App) Deliveries(ctx context.Context, who Caller, f postroom.DeliveryFil
 	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return none, err
 	}
+	if err := checkTypeFilter(f.Type); err != nil {
+		return none, err
+	}
 	limit, cursor, err := pageOf(q)
 	if err != nil {
 		return none, err

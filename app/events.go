@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/outbound"
@@ -204,6 +205,16 @@ func (a *App) Events(ctx context.Context, who Caller, f postroom.EventFilter, q 
 	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return none, err
 	}
+	if err := checkTypeFilter(f.Type); err != nil {
+		return none, err
+	}
+	var p postroom.Problems
+	checkSearch(&p, "?contact", f.Contact)
+	checkSearch(&p, "?campaign", f.Campaign)
+	checkSearch(&p, "?q", f.Text)
+	if err := p.Err(); err != nil {
+		return none, err
+	}
 	limit, cursor, err := pageOf(q)
 	if err != nil {
 		return none, err
@@ -213,6 +224,24 @@ func (a *App) Events(ctx context.Context, who Caller, f postroom.EventFilter, q 
 		return none, err
 	}
 	return postroom.NewPage(found, limit, cursor, func(e postroom.Event) [16]byte { return e.ID }), nil
+}
+
+// checkTypeFilter refuses what no type can match, so that a misspelled filter does not look like an empty list.
+func checkTypeFilter(pattern string) error {
+	if pattern == "" {
+		return nil
+	}
+	if err := checkPattern(pattern); err != nil {
+		return postroom.Invalid(postroom.CodeInvalid, "?type", "%s", err.Error())
+	}
+	return nil
+}
+
+// checkSearch refuses what a database cannot look for.
+func checkSearch(p *postroom.Problems, pointer, text string) {
+	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		p.Add(pointer, "this is text in UTF-8, without zero characters")
+	}
 }
 
 // Event finds an event by its publisher's id or Postroom's, with its deliveries.
@@ -234,6 +263,9 @@ func (a *App) findEvent(ctx context.Context, who Caller, ref string) (postroom.E
 		if postroom.CodeOf(err) != postroom.CodeNotFound {
 			return e, err
 		}
+	}
+	if postroom.CheckEventUID(ref) != nil { // nor can a database look for it
+		return postroom.Event{}, postroom.Errorf(postroom.CodeNotFound, "There is no event %s in this workspace.", quote(ref))
 	}
 	return a.Store.EventByUID(ctx, who.Workspace, ref)
 }
@@ -312,8 +344,8 @@ func (a *App) WatchEvents(ctx context.Context, who Caller, types []string) (<-ch
 		return nil, err
 	}
 	for _, t := range types {
-		if err := checkPattern(t); err != nil {
-			return nil, postroom.Invalid(postroom.CodeInvalid, "?type", "%s", err.Error())
+		if err := checkTypeFilter(t); err != nil {
+			return nil, err
 		}
 	}
 	all := a.Engine.Watch(ctx, who.Workspace)

@@ -193,6 +193,9 @@ func (a *App) DeleteEventType(ctx context.Context, who Caller, name string) erro
 	if _, ok := a.Catalogue.Lookup(name); ok {
 		return notOwn(name)
 	}
+	if postroom.CheckEventTypeName(name) != nil { // nor can a database look for it
+		return postroom.Errorf(postroom.CodeNotFound, "There is no event type %s.", quote(name))
+	}
 	if err := a.Store.DeleteEventType(ctx, who.Workspace, name); err != nil {
 		return err
 	}

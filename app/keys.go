@@ -56,7 +56,7 @@ func (a *App) CreateKey(ctx context.Context, who Caller, name string, role postr
 
 // Keys lists the workspace's keys, from old to new.
 func (a *App) Keys(ctx context.Context, who Caller) ([]postroom.Key, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return nil, err
 	}
 	return a.Store.Keys(ctx, who.Workspace)
@@ -64,7 +64,7 @@ func (a *App) Keys(ctx context.Context, who Caller) ([]postroom.Key, error) {
 
 // Key finds one key.
 func (a *App) Key(ctx context.Context, who Caller, ref string) (postroom.Key, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return postroom.Key{}, err
 	}
 	id, err := postroom.ParseID[postroom.KeyKind](ref)
@@ -76,6 +76,9 @@ func (a *App) Key(ctx context.Context, who Caller, ref string) (postroom.Key, er
 
 // DeleteKey revokes a key. Other nodes may believe it for a few seconds more.
 func (a *App) DeleteKey(ctx context.Context, who Caller, ref string) error {
+	if err := authorise(who, postroom.RoleAdmin); err != nil {
+		return err
+	}
 	k, err := a.Key(ctx, who, ref)
 	if err != nil {
 		return err

@@ -146,8 +146,8 @@ func unredact(auth, old *postroom.Auth) {
 	}
 	for _, p := range []struct{ new, old map[string]string }{{auth.Headers, old.Headers}, {auth.Query, old.Query}} {
 		for name, value := range p.new {
-			if value == postroom.Redacted {
-				p.new[name] = p.old[name]
+			if old, ok := p.old[name]; ok && value == postroom.Redacted { // else it is refused, as any value that is none
+				p.new[name] = old
 			}
 		}
 	}
@@ -186,6 +186,9 @@ func (a *App) Webhook(ctx context.Context, who Caller, ref string) (postroom.Web
 func (a *App) findWebhook(ctx context.Context, who Caller, ref string) (postroom.StoredWebhook, error) {
 	if id, err := postroom.ParseID[postroom.WebhookKind](ref); err == nil {
 		return a.Store.Webhook(ctx, who.Workspace, id, a.Now())
+	}
+	if !webhookUID.MatchString(ref) { // nor can a database look for it
+		return postroom.StoredWebhook{}, postroom.Errorf(postroom.CodeNotFound, "There is no webhook %s in this workspace.", quote(ref))
 	}
 	return a.Store.WebhookByUID(ctx, who.Workspace, ref, a.Now())
 }

@@ -11,81 +11,78 @@ import (
 	"github.com/postroom/postroom"
 )
 
-// TestSharedCommits hands many writes over while the committers are busy: they share transactions.
-func TestSharedCommits(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		webhook := f.webhook(workspace)
-		const n = 90
-		held := make([]*postroom.Job, n)
-		for i := range held {
-			held[i] = f.leased(workspace, noon(), webhook)[0]
-		}
-		release := f.hold()
-		commits, ops := f.commits()
-		done := make(chan error, n)
-		for i := range n {
-			go func() {
-				switch i % 3 {
-				case 0:
-					done <- f.s.Publish(context.Background(), []*postroom.Publication{f.publication(workspace, noon(), postroom.StateLeased, webhook)})
-				case 1:
-					done <- f.s.Finish(context.Background(), []*postroom.Finish{finishOf(held[i], noon(), 200, postroom.Outcome{State: postroom.StateSucceeded})})
-				default:
-					done <- f.s.Renew(context.Background(), held[i:i+1], at(2*time.Hour))
-				}
-			}()
-		}
-		f.waiting(n)
-		release()
-		for range n {
-			f.must(<-done)
-		}
-		nowCommits, nowOps := f.commits()
-		// Those who held the committers are counted too: one on SQLite, two with a commit each on PostgreSQL.
-		if shared := nowCommits - commits; shared > 4 || nowOps-ops < n {
-			t.Errorf("%d writes were made in %d transactions", nowOps-ops, shared)
-		}
-		if failed := f.s.Metrics().Failed.Value(); failed != 0 {
-			t.Errorf("%d transactions failed", failed)
-		}
-		if n := f.number("SELECT count(*) FROM deliveries WHERE state = 10"); n != 30 {
-			t.Errorf("%d deliveries have succeeded", n)
-		}
-		if n := f.number("SELECT count(*) FROM deliveries WHERE state = 0 AND due_at = $1", micros(at(2*time.Hour))); n != 30 {
-			t.Errorf("%d leases were renewed", n)
-		}
-	})
+// testSharedCommits hands many writes over while the committers are busy: they share transactions.
+func testSharedCommits(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	webhook := f.webhook(workspace)
+	const n = 90
+	held := make([]*postroom.Job, n)
+	for i := range held {
+		held[i] = f.leased(workspace, noon(), webhook)[0]
+	}
+	release := f.hold()
+	commits, ops := f.commits()
+	failed := f.s.Metrics().Failed.Value()
+	done := make(chan error, n)
+	for i := range n {
+		go func() {
+			switch i % 3 {
+			case 0:
+				done <- f.s.Publish(context.Background(), []*postroom.Publication{f.publication(workspace, noon(), postroom.StateLeased, webhook)})
+			case 1:
+				done <- f.s.Finish(context.Background(), []*postroom.Finish{finishOf(held[i], noon(), 200, postroom.Outcome{State: postroom.StateSucceeded})})
+			default:
+				done <- f.s.Renew(context.Background(), held[i:i+1], at(2*time.Hour))
+			}
+		}()
+	}
+	f.waiting(n)
+	release()
+	for range n {
+		f.must(<-done)
+	}
+	nowCommits, nowOps := f.commits()
+	// Those who held the committers are counted too: one on SQLite, two with a commit each on PostgreSQL.
+	if shared := nowCommits - commits; shared > 4 || nowOps-ops < n {
+		t.Errorf("%d writes were made in %d transactions", nowOps-ops, shared)
+	}
+	if now := f.s.Metrics().Failed.Value(); now != failed {
+		t.Errorf("%d transactions failed", now-failed)
+	}
+	if n := f.number("SELECT count(*) FROM deliveries WHERE state = 10 AND webhook_id = $1", webhook); n != 30 {
+		t.Errorf("%d deliveries have succeeded", n)
+	}
+	if n := f.number("SELECT count(*) FROM deliveries WHERE state = 0 AND webhook_id = $1 AND due_at = $2", webhook, micros(at(2*time.Hour))); n != 30 {
+		t.Errorf("%d leases were renewed", n)
+	}
 }
 
-// TestLargeBatch hands over more than one transaction may hold.
-func TestLargeBatch(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		webhook := f.webhook(workspace)
-		release := f.hold()
-		const calls = 12
-		done := make(chan error, calls)
-		for range calls {
-			go func() {
-				var pubs []*postroom.Publication
-				for range maxRowsPerCommit / 10 {
-					pubs = append(pubs, f.publication(workspace, noon(), postroom.StateFresh, webhook))
-				}
-				done <- f.s.Publish(context.Background(), pubs)
-			}()
-		}
-		f.waiting(calls)
-		release()
-		for range calls {
-			f.must(<-done)
-		}
-		if n := f.number("SELECT count(*) FROM deliveries WHERE webhook_id = $1", webhook); n != calls*maxRowsPerCommit/10 {
-			t.Errorf("%d deliveries are stored", n)
-		}
-	})
+// testLargeBatch hands over more than one transaction may hold.
+func testLargeBatch(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	webhook := f.webhook(workspace)
+	release := f.hold()
+	const calls = 12
+	done := make(chan error, calls)
+	for range calls {
+		go func() {
+			var pubs []*postroom.Publication
+			for range maxRowsPerCommit / 10 {
+				pubs = append(pubs, f.publication(workspace, noon(), postroom.StateFresh, webhook))
+			}
+			done <- f.s.Publish(context.Background(), pubs)
+		}()
+	}
+	f.waiting(calls)
+	release()
+	for range calls {
+		f.must(<-done)
+	}
+	if n := f.number("SELECT count(*) FROM deliveries WHERE webhook_id = $1", webhook); n != calls*maxRowsPerCommit/10 {
+		t.Errorf("%d deliveries are stored", n)
+	}
 }
 
 // TestSharedFailures puts writes that fail, each in its own way, into one commit with writes that do not.
@@ -192,81 +189,80 @@ func TestSharedFailures(t *testing.T) {
 	f.must(s.Ping(f.ctx, noon()))
 }
 
-// TestDefectiveCaller hands over what panics when it is looked at, beside what is fine.
-func TestDefectiveCaller(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		fine := []*postroom.Publication{f.publication(workspace, noon(), postroom.StateFresh), f.publication(workspace, noon(), postroom.StateFresh)}
-		release := f.hold()
-		errs := make(chan error, 2)
-		go func() { errs <- f.s.Publish(context.Background(), []*postroom.Publication{{}}) }()
-		go func() { errs <- f.s.Finish(context.Background(), []*postroom.Finish{{}}) }()
-		done := make(chan error, len(fine))
-		for i := range fine {
-			go func() { done <- f.s.Publish(context.Background(), fine[i:i+1]) }()
+// testDefectiveCaller hands over what panics when it is looked at, beside what is fine.
+func testDefectiveCaller(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	fine := []*postroom.Publication{f.publication(workspace, noon(), postroom.StateFresh), f.publication(workspace, noon(), postroom.StateFresh)}
+	release := f.hold()
+	errs := make(chan error, 2)
+	go func() { errs <- f.s.Publish(context.Background(), []*postroom.Publication{{}}) }()
+	go func() { errs <- f.s.Finish(context.Background(), []*postroom.Finish{{}}) }()
+	done := make(chan error, len(fine))
+	for i := range fine {
+		go func() { done <- f.s.Publish(context.Background(), fine[i:i+1]) }()
+	}
+	f.waiting(4)
+	release()
+	for range cap(errs) {
+		if err := <-errs; err == nil {
+			t.Error("nothing was stored, and nobody says so")
+		} else {
+			contains(t, "the error", err.Error(), "panic")
 		}
-		f.waiting(4)
-		release()
-		for range cap(errs) {
-			if err := <-errs; err == nil {
-				t.Error("nothing was stored, and nobody says so")
-			} else {
-				contains(t, "the error", err.Error(), "panic")
-			}
+	}
+	for i := range fine {
+		f.must(<-done)
+		if !f.stored(fine[i]) {
+			t.Error("a publication beside them was not stored")
 		}
-		for i := range fine {
-			f.must(<-done)
-			if !f.stored(fine[i]) {
-				t.Error("a publication beside them was not stored")
-			}
-		}
-	})
+	}
 }
 
-// TestCancelledChange cancels a change in the middle of a statement, which makes SQLite roll back all of the transaction.
-func TestCancelledChange(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		ctx, cancel := context.WithCancel(f.ctx)
-		defer cancel()
-		release := func() {}
-		if f.s.dialect == sqlite {
-			release = f.hold()
-		}
-		cancelled, beside := make(chan error, 1), make(chan error, 1)
-		go func() {
-			cancelled <- f.s.write(ctx, func(q querier) error {
-				stop := time.AfterFunc(20*time.Millisecond, cancel)
-				defer stop.Stop()
-				value := map[dialect]string{sqlite: "CAST(n AS BLOB)", postgres: "convert_to(n::text, 'UTF8')"}[f.s.dialect]
-				_, err := q.ExecContext(ctx, "INSERT INTO meta (key, value) WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT 'k' || n, "+value+" FROM c LIMIT 1000000000")
-				return err
-			})
-		}()
-		go func() { beside <- f.s.SetMeta(context.Background(), "beside", []byte("y")) }()
-		if f.s.dialect == sqlite {
-			f.waiting(2)
-		}
-		release()
-		if err := <-cancelled; err == nil {
-			t.Error("the cancelled change reports success")
-		}
-		f.must(<-beside)
-		f.must(f.s.Ping(f.ctx, noon()))
-		f.must(f.s.write(f.ctx, func(q querier) error {
-			_, err := q.exec(f.ctx, "meta_put", "after", []byte("x"))
+// testCancelledChange cancels a change in the middle of a statement, which makes SQLite roll back all of the transaction.
+func testCancelledChange(f *fixture) {
+	t := f.t
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	release := func() {}
+	if f.s.dialect == sqlite {
+		release = f.hold()
+	}
+	cancelled, beside := make(chan error, 1), make(chan error, 1)
+	go func() {
+		cancelled <- f.s.write(ctx, func(q querier) error {
+			stop := time.AfterFunc(20*time.Millisecond, cancel)
+			defer stop.Stop()
+			value := map[dialect]string{sqlite: "CAST(n AS BLOB)", postgres: "convert_to(n::text, 'UTF8')"}[f.s.dialect]
+			_, err := q.ExecContext(ctx, "INSERT INTO meta (key, value) WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT 'k' || n, "+value+" FROM c LIMIT 1000000000")
 			return err
-		}))
-		if n := f.number("SELECT count(*) FROM meta"); n != 3 {
-			t.Errorf("%d values are stored, want those beside and after, and the ping", n)
-		}
-		before, stop := context.WithCancel(f.ctx)
-		stop()
-		if err := f.s.SetMeta(before, "never", []byte("x")); !errors.Is(err, context.Canceled) {
-			t.Errorf("a change that was cancelled before: %v", err)
-		}
-	})
+		})
+	}()
+	go func() { beside <- f.s.SetMeta(context.Background(), "beside", []byte("y")) }()
+	if f.s.dialect == sqlite {
+		f.waiting(2)
+	}
+	release()
+	if err := <-cancelled; err == nil {
+		t.Error("the cancelled change reports success")
+	}
+	f.must(<-beside)
+	f.must(f.s.Ping(f.ctx, noon()))
+	f.must(f.s.write(f.ctx, func(q querier) error {
+		_, err := q.exec(f.ctx, "meta_put", "after", []byte("x"))
+		return err
+	}))
+	if n := f.number("SELECT count(*) FROM meta WHERE key IN ('beside', 'after')"); n != 2 {
+		t.Errorf("%d values are stored, want those beside and after", n)
+	}
+	if n := f.number("SELECT count(*) FROM meta WHERE key LIKE 'k%'"); n != 0 {
+		t.Errorf("%d values of the cancelled change are stored", n)
+	}
+	before, stop := context.WithCancel(f.ctx)
+	stop()
+	if err := f.s.SetMeta(before, "never", []byte("x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("a change that was cancelled before: %v", err)
+	}
 }
 
 // TestClose closes while writes wait: they are stored, and later ones are refused.
@@ -331,25 +327,23 @@ func (f *fixture) isClosing() bool {
 	return false
 }
 
-func TestMetaPingInfo(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		if value, err := f.s.Meta(f.ctx, "check"); err != nil || value != nil {
-			t.Errorf("an unknown value is %q, %v", value, err)
-		}
-		f.must(f.s.SetMeta(f.ctx, "check", []byte{0, 0xff}))
-		f.must(f.s.SetMeta(f.ctx, "check", []byte{1, 0, 0xff}))
-		if value, err := f.s.Meta(f.ctx, "check"); err != nil || string(value) != "\x01\x00\xff" {
-			t.Errorf("the value is %q, %v", value, err)
-		}
-		f.must(f.s.Ping(f.ctx, noon()))
-		if value, err := f.s.Meta(f.ctx, "ping"); err != nil || string(value) != "2026-01-15T12:00:00Z" {
-			t.Errorf("the ping stored %q, %v", value, err)
-		}
-		info, err := f.s.Info(f.ctx)
-		f.must(err)
-		if info.Kind != string(f.s.dialect) || info.Version == "" || info.SizeBytes < 100_000 || info.Detail == "" {
-			t.Errorf("the database says %+v", info)
-		}
-	})
+func testMetaPingInfo(f *fixture) {
+	t := f.t
+	if value, err := f.s.Meta(f.ctx, "check"); err != nil || value != nil {
+		t.Errorf("an unknown value is %q, %v", value, err)
+	}
+	f.must(f.s.SetMeta(f.ctx, "check", []byte{0, 0xff}))
+	f.must(f.s.SetMeta(f.ctx, "check", []byte{1, 0, 0xff}))
+	if value, err := f.s.Meta(f.ctx, "check"); err != nil || string(value) != "\x01\x00\xff" {
+		t.Errorf("the value is %q, %v", value, err)
+	}
+	f.must(f.s.Ping(f.ctx, noon()))
+	if value, err := f.s.Meta(f.ctx, "ping"); err != nil || string(value) != "2026-01-15T12:00:00Z" {
+		t.Errorf("the ping stored %q, %v", value, err)
+	}
+	info, err := f.s.Info(f.ctx)
+	f.must(err)
+	if info.Kind != string(f.s.dialect) || info.Version == "" || info.SizeBytes < 100_000 || info.Detail == "" {
+		t.Errorf("the database says %+v", info)
+	}
 }

@@ -39,6 +39,7 @@ func deliveriesSQL(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cu
 	}
 	if !f.Event.IsZero() {
 		l.where("event_id = $", f.Event)
+		l.index = "deliveries_event"
 	}
 	l.between(f.After, f.Before)
 	l.pattern("event_type", f.Type)

@@ -58,12 +58,24 @@ func scanEvent(row func(...any) error) (e postroom.Event, err error) {
 	return e, err
 }
 
-// textWindow is how many events a search in their data looks at for one page; the next page goes on from there.
+// textWindow is how many events a search in their data looks at: those that come first after the cursor.
 const textWindow = 20000
 
 // Events lists up to limit events of a workspace that the filter lets through, newest first; or, when the cursor asks
 // for newer ones, those, oldest first.
 func (s *Store) Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) (all []postroom.Event, err error) {
+	text, args := eventsSQL(s.dialect, workspace, f, cursor, limit)
+	err = s.read(ctx, func(q querier) error {
+		return q.eachText(ctx, "events", translate(s.dialect, text), func(row func(...any) error) error {
+			e, err := scanEvent(row)
+			all = append(all, e)
+			return err
+		}, args...)
+	})
+	return all, err
+}
+
+func eventsSQL(d dialect, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) (string, []any) {
 	l := newListing(cursor, "id", eventColumns, "events")
 	l.where("workspace_id = $", workspace)
 	l.between(f.After, f.Before)
@@ -75,22 +87,14 @@ func (s *Store) Events(ctx context.Context, workspace postroom.WorkspaceID, f po
 		l.where("campaign = $", f.Campaign)
 	}
 	if f.Text != "" {
-		if s.dialect == postgres {
+		if d == postgres {
 			l.where("position(lower($) in lower(convert_from(data, 'UTF8'))) > 0", f.Text)
 		} else {
 			l.where("instr(lower(CAST(data AS TEXT)), lower($)) > 0", f.Text)
 		}
 		l.window = textWindow
 	}
-	err = s.read(ctx, func(q querier) error {
-		text, args := l.sql(limit)
-		return q.eachText(ctx, "events", translate(s.dialect, text), func(row func(...any) error) error {
-			e, err := scanEvent(row)
-			all = append(all, e)
-			return err
-		}, args...)
-	})
-	return all, err
+	return l.sql(limit)
 }
 
 // bounds turns a span of time into a span of ids.

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) { testenv.Main(m) }
 // noon is when tests happen, so that the days of their partitions are known.
 func noon() time.Time { return time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC) }
 
+// at is so long after noon.
+func at(d time.Duration) time.Time { return noon().Add(d) }
+
 // forEachDatabase runs a test on a new SQLite file and in a new PostgreSQL database.
 func forEachDatabase(t *testing.T, test func(t *testing.T, db database)) {
 	t.Helper()
@@ -91,6 +94,7 @@ func (db database) refuses(c Config) string {
 // fixture makes what tests need, and fails its test when that does not work.
 type fixture struct {
 	t   testing.TB
+	db  database
 	s   *Store
 	ctx context.Context
 
@@ -100,6 +104,13 @@ type fixture struct {
 
 func newFixture(t testing.TB, s *Store) *fixture {
 	return &fixture{t: t, s: s, ctx: t.Context(), ids: map[int64]*postroom.IDs{}}
+}
+
+// fixture makes things in a database that is open already.
+func (db database) fixture(t testing.TB, s *Store) *fixture {
+	f := newFixture(t, s)
+	f.db = database{t, db.url}
+	return f
 }
 
 // made makes ids of a time, whether or not others were made of a later one; those of one millisecond grow.
@@ -156,15 +167,18 @@ func (f *fixture) exec(statement string, args ...any) {
 
 func stamp(at time.Time) postroom.Timestamp { return postroom.Timestamp{Time: at} }
 
-// workspace stores a workspace with one key, whose digest is that of the name.
+// workspace stores a workspace with one key, of which keyDigest knows the digest.
 func (f *fixture) workspace(name string) postroom.WorkspaceID {
 	f.t.Helper()
 	id := postroom.Next[postroom.WorkspaceKind](f.made(noon()), noon())
 	k := postroom.Key{ID: postroom.Next[postroom.KeyKind](f.made(noon()), noon()), WorkspaceID: id, Name: "first", Role: postroom.RoleAdmin,
 		Hint: "prk_ab", CreatedAt: stamp(noon()), Operator: true}
-	f.must(f.s.CreateWorkspace(f.ctx, postroom.Workspace{ID: id, Name: name, CreatedAt: stamp(noon())}, k, digest(name)))
+	f.must(f.s.CreateWorkspace(f.ctx, postroom.Workspace{ID: id, Name: name, CreatedAt: stamp(noon())}, k, f.keyDigest(name)))
 	return id
 }
+
+// keyDigest is the digest of a key of this test.
+func (f *fixture) keyDigest(name string) []byte { return digest(f.t.Name() + " " + name) }
 
 func digest(key string) []byte {
 	sum := sha256.Sum256([]byte(key))

@@ -18,6 +18,7 @@ type listing struct {
 	args               []any
 	states             []postroom.DeliveryState // one ordered arm for each, so that each can use the index of its state
 	window             int                      // look at no more than so many rows; 0 for no bound
+	index              string                   // for SQLite; empty to let it choose
 }
 
 func newListing(cursor *postroom.Cursor, id, columns, table string) *listing {
@@ -73,17 +74,24 @@ func (l *listing) order() string {
 func (l *listing) sql(limit int) (string, []any) {
 	end := l.order() + " LIMIT " + strconv.Itoa(limit)
 	if len(l.states) == 0 {
-		return l.arm("") + end, l.args
+		return l.arm("", l.index) + end, l.args
 	}
 	arms := make([]string, len(l.states))
 	for i, state := range l.states {
-		arms[i] = "SELECT * FROM (" + l.arm(stateCondition(state)) + end + ") AS arm" + strconv.Itoa(i)
+		index := l.index
+		if index == "" && state == postroom.StateLeased {
+			index = "deliveries_queue" // not in the order of ids, but few are leased
+		}
+		arms[i] = "SELECT * FROM (" + l.arm(stateCondition(state), index) + end + ") AS arm" + strconv.Itoa(i)
 	}
 	return "SELECT * FROM (" + strings.Join(arms, " UNION ALL ") + ") AS arms" + end, l.args
 }
 
-func (l *listing) arm(more string) string {
+func (l *listing) arm(more, index string) string {
 	from, conditions := l.table, l.conditions
+	if index != "" {
+		from += " INDEXED BY " + index
+	}
 	if l.window > 0 { // the last condition is the costly one: it sees a bounded number of rows
 		inner := conditions[:len(conditions)-1]
 		from = "(SELECT " + l.columns + " FROM " + l.table + " WHERE " + strings.Join(inner, " AND ") + l.order() + " LIMIT " + strconv.Itoa(l.window) + ") AS recent"

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,59 +67,56 @@ func somePatterns() []string {
 	return []string{"", "*", "email.*", "email.list.*", "email.opened", "email", "unknown.*"}
 }
 
-func TestEvents(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace, other := f.workspace("one"), f.workspace("other")
-		var all []postroom.Event // newest first
-		const n = 36
-		for i := range n {
-			p := f.publication(workspace, at(time.Duration(i)*time.Hour), postroom.StateFresh)
-			e := p.Event
-			e.Type = someTypes()[i%len(someTypes())]
-			e.Contact = []string{"ada@example.com", "", "grace@example.com"}[i%3]
-			e.Campaign = []string{"790", "12", "", "790"}[i%4]
-			e.Data = []byte(fmt.Sprintf(`{"n":%d,"s":"%s"}`, i, []string{"Straße 100%", "needle_A", "under%score", "é", ""}[i%5]))
-			theirs := f.publication(other, at(time.Duration(i)*time.Hour), postroom.StateFresh)
-			f.publish(p, theirs)
-			all = append([]postroom.Event{*e}, all...)
-		}
-		checked := 0
-		for _, pattern := range somePatterns() {
-			for _, contact := range []string{"", "ada@example.com", "nobody"} {
-				for _, campaign := range []string{"", "790"} {
-					for _, text := range []string{"", "NEEDLE_a", "100%", "r%s", "é", `"n":7,`, "nowhere"} {
-						for _, span := range []struct{ after, before time.Time }{{}, {after: at(9 * time.Hour)}, {before: at(20 * time.Hour)}, {at(5 * time.Hour), at(6 * time.Hour)}} {
-							filter := postroom.EventFilter{Type: pattern, Contact: contact, Campaign: campaign, Text: text, After: span.after, Before: span.before}
-							var want []postroom.Event
-							for _, e := range all {
-								if matches(pattern, e.Type) && (contact == "" || e.Contact == contact) && (campaign == "" || e.Campaign == campaign) &&
-									strings.Contains(strings.ToLower(string(e.Data)), strings.ToLower(text)) &&
-									(span.after.IsZero() || !e.PublishedAt().Before(span.after)) && (span.before.IsZero() || e.PublishedAt().Before(span.before)) {
-									want = append(want, e)
-								}
+func testEvents(f *fixture) {
+	workspace, other := f.workspace("one"), f.workspace("other")
+	var all []postroom.Event // newest first
+	const n = 36
+	for i := range n {
+		p := f.publication(workspace, at(time.Duration(i)*time.Hour), postroom.StateFresh)
+		e := p.Event
+		e.Type = someTypes()[i%len(someTypes())]
+		e.Contact = []string{"ada@example.com", "", "grace@example.com"}[i%3]
+		e.Campaign = []string{"790", "12", "", "790"}[i%4]
+		e.Data = []byte(fmt.Sprintf(`{"n":%d,"s":"%s"}`, i, []string{"Straße 100%", "needle_A", "under%score", "é", ""}[i%5]))
+		theirs := f.publication(other, at(time.Duration(i)*time.Hour), postroom.StateFresh)
+		f.publish(p, theirs)
+		all = append([]postroom.Event{*e}, all...)
+	}
+	checked := 0
+	for _, pattern := range somePatterns() {
+		for _, contact := range []string{"", "ada@example.com", "nobody"} {
+			for _, campaign := range []string{"", "790"} {
+				for _, text := range []string{"", "NEEDLE_a", "100%", "r%s", "é", `"n":7,`, "nowhere"} {
+					for _, span := range []struct{ after, before time.Time }{{}, {after: at(9 * time.Hour)}, {before: at(20 * time.Hour)}, {at(5 * time.Hour), at(6 * time.Hour)}} {
+						filter := postroom.EventFilter{Type: pattern, Contact: contact, Campaign: campaign, Text: text, After: span.after, Before: span.before}
+						var want []postroom.Event
+						for _, e := range all {
+							if matches(pattern, e.Type) && (contact == "" || e.Contact == contact) && (campaign == "" || e.Campaign == campaign) &&
+								strings.Contains(strings.ToLower(string(e.Data)), strings.ToLower(text)) &&
+								(span.after.IsZero() || !e.PublishedAt().Before(span.after)) && (span.before.IsZero() || e.PublishedAt().Before(span.before)) {
+								want = append(want, e)
 							}
-							what := fmt.Sprintf("%+v", filter)
-							list := func(cursor *postroom.Cursor, limit int) []postroom.Event {
-								got, err := f.s.Events(f.ctx, workspace, filter, cursor, limit)
-								f.must(err)
-								return got
-							}
-							if checked++; checked%53 == 1 {
-								pages(f, what, want, 4, func(e postroom.Event) [16]byte { return e.ID }, list)
-							} else if checked%5 == 0 {
-								same(f, what, list(nil, 100), want)
-							}
+						}
+						what := fmt.Sprintf("%+v", filter)
+						list := func(cursor *postroom.Cursor, limit int) []postroom.Event {
+							got, err := f.s.Events(f.ctx, workspace, filter, cursor, limit)
+							f.must(err)
+							return got
+						}
+						if checked++; checked%53 == 1 {
+							pages(f, what, want, 4, func(e postroom.Event) [16]byte { return e.ID }, list)
+						} else if checked%5 == 0 {
+							same(f, what, list(nil, 100), want)
 						}
 					}
 				}
 			}
 		}
-		pages(f, "all", all, 5, func(e postroom.Event) [16]byte { return e.ID }, func(cursor *postroom.Cursor, limit int) []postroom.Event {
-			got, err := f.s.Events(f.ctx, workspace, postroom.EventFilter{}, cursor, limit)
-			f.must(err)
-			return got
-		})
+	}
+	pages(f, "all", all, 5, func(e postroom.Event) [16]byte { return e.ID }, func(cursor *postroom.Cursor, limit int) []postroom.Event {
+		got, err := f.s.Events(f.ctx, workspace, postroom.EventFilter{}, cursor, limit)
+		f.must(err)
+		return got
 	})
 }
 
@@ -183,63 +179,61 @@ func logOfDeliveries(f *fixture, workspace postroom.WorkspaceID) (all []postroom
 	return all, webhooks
 }
 
-func TestDeliveries(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace, other := f.workspace("one"), f.workspace("other")
-		logOfDeliveries(f, other)
-		all, webhooks := logOfDeliveries(f, workspace)
-		checked := 0
-		for _, webhook := range []postroom.WebhookID{{}, webhooks[0], webhooks[1], webhooks[4]} {
-			for _, event := range []postroom.EventID{{}, all[8].EventID} {
-				for _, pattern := range []string{"", "email.*", "email.opened"} {
-					for _, status := range append(postroom.DeliveryStatuses(), "") {
-						for _, code := range []int{0, 200, 500} {
-							for _, span := range []struct{ after, before time.Time }{{}, {after: at(3 * time.Hour), before: at(9 * time.Hour)}} {
-								filter := postroom.DeliveryFilter{Webhook: webhook, Event: event, Type: pattern, Status: status, StatusCode: code, After: span.after, Before: span.before}
-								var want []postroom.Delivery
-								for _, d := range all {
-									if (webhook.IsZero() || d.WebhookID == webhook) && (event.IsZero() || d.EventID == event) && matches(pattern, d.EventType) &&
-										(status == "" || d.Status == status) && (code == 0 || d.LastStatusCode == code) &&
-										(span.after.IsZero() || !d.CreatedAt().Before(span.after) && d.CreatedAt().Before(span.before)) {
-										want = append(want, d)
-									}
+func testDeliveries(f *fixture) {
+	t := f.t
+	workspace, other := f.workspace("one"), f.workspace("other")
+	logOfDeliveries(f, other)
+	all, webhooks := logOfDeliveries(f, workspace)
+	checked := 0
+	for _, webhook := range []postroom.WebhookID{{}, webhooks[0], webhooks[1], webhooks[4]} {
+		for _, event := range []postroom.EventID{{}, all[8].EventID} {
+			for _, pattern := range []string{"", "email.*", "email.opened"} {
+				for _, status := range append(postroom.DeliveryStatuses(), "") {
+					for _, code := range []int{0, 200, 500} {
+						for _, span := range []struct{ after, before time.Time }{{}, {after: at(3 * time.Hour), before: at(9 * time.Hour)}} {
+							filter := postroom.DeliveryFilter{Webhook: webhook, Event: event, Type: pattern, Status: status, StatusCode: code, After: span.after, Before: span.before}
+							var want []postroom.Delivery
+							for _, d := range all {
+								if (webhook.IsZero() || d.WebhookID == webhook) && (event.IsZero() || d.EventID == event) && matches(pattern, d.EventType) &&
+									(status == "" || d.Status == status) && (code == 0 || d.LastStatusCode == code) &&
+									(span.after.IsZero() || !d.CreatedAt().Before(span.after) && d.CreatedAt().Before(span.before)) {
+									want = append(want, d)
 								}
-								what := fmt.Sprintf("%+v", filter)
-								list := func(cursor *postroom.Cursor, limit int) []postroom.Delivery {
-									got, err := f.s.Deliveries(f.ctx, workspace, filter, cursor, limit)
-									f.must(err)
-									return got
-								}
-								if checked++; checked%37 == 1 {
-									pages(f, what, want, 7, func(d postroom.Delivery) [16]byte { return d.ID }, list)
-								} else if checked%5 == 0 {
-									same(f, what, list(nil, 100), want)
-								}
+							}
+							what := fmt.Sprintf("%+v", filter)
+							list := func(cursor *postroom.Cursor, limit int) []postroom.Delivery {
+								got, err := f.s.Deliveries(f.ctx, workspace, filter, cursor, limit)
+								f.must(err)
+								return got
+							}
+							if checked++; checked%37 == 1 {
+								pages(f, what, want, 7, func(d postroom.Delivery) [16]byte { return d.ID }, list)
+							} else if checked%5 == 0 {
+								same(f, what, list(nil, 100), want)
 							}
 						}
 					}
 				}
 			}
 		}
-		for _, status := range postroom.DeliveryStatuses() {
-			var want []postroom.Delivery
-			for _, d := range all {
-				if d.Status == status {
-					want = append(want, d)
-				}
+	}
+	for _, status := range postroom.DeliveryStatuses() {
+		var want []postroom.Delivery
+		for _, d := range all {
+			if d.Status == status {
+				want = append(want, d)
 			}
-			if len(want) == 0 {
-				t.Errorf("no delivery is %s", status)
-			}
-			pages(f, string(status), want, 4, func(d postroom.Delivery) [16]byte { return d.ID }, func(cursor *postroom.Cursor, limit int) []postroom.Delivery {
-				got, err := f.s.Deliveries(f.ctx, workspace, postroom.DeliveryFilter{Status: status}, cursor, limit)
-				f.must(err)
-				return got
-			})
 		}
-		for _, d := range all[:10] {
-			f.equal("one of them", f.delivery(workspace, d.ID), d)
+		if len(want) == 0 {
+			t.Errorf("no delivery is %s", status)
 		}
-	})
+		pages(f, string(status), want, 4, func(d postroom.Delivery) [16]byte { return d.ID }, func(cursor *postroom.Cursor, limit int) []postroom.Delivery {
+			got, err := f.s.Deliveries(f.ctx, workspace, postroom.DeliveryFilter{Status: status}, cursor, limit)
+			f.must(err)
+			return got
+		})
+	}
+	for _, d := range all[:10] {
+		f.equal("one of them", f.delivery(workspace, d.ID), d)
+	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -56,6 +57,43 @@ func TestPostgresLocale(t *testing.T) {
 		f.must(err)
 		if len(events) != want {
 			t.Errorf("%q lets %d of %d events through, want %d", pattern, len(events), len(someTypes()), want)
+		}
+	}
+}
+
+// TestPostgresReadOnly looks at a database that another node uses.
+func TestPostgresReadOnly(t *testing.T) {
+	db := newPostgres(t)
+	f := newFixture(t, db.open())
+	workspace := f.workspace("one")
+	looking := db.config()
+	looking.ReadOnly = true
+	ro := db.openWith(looking)
+	if w, err := ro.Workspace(f.ctx, workspace); err != nil || w.Name != "one" {
+		t.Errorf("who looks sees %+v, %v", w, err)
+	}
+	if _, err := ro.Info(f.ctx); err != nil {
+		t.Error(err)
+	}
+	if err := ro.SetMeta(f.ctx, "k", []byte("x")); err == nil {
+		t.Error("who may only look has changed something")
+	}
+	if err := ro.Publish(f.ctx, []*postroom.Publication{f.publication(workspace, noon(), postroom.StateFresh)}); err == nil {
+		t.Error("who may only look has published")
+	}
+}
+
+// TestPostgresUnreachable says what is wrong and keeps the password to itself.
+func TestPostgresUnreachable(t *testing.T) {
+	for what, url := range map[string]string{
+		"no server":   "postgres://ada:hunter2@127.0.0.1:1/postroom?connect_timeout=5",
+		"a wrong URL": "postgres://ada:hunter2@127.0.0.1:port/postroom",
+		"an option":   "postgresql://ada:hunter2@127.0.0.1:1/postroom?sslmode=perhaps",
+	} {
+		db := database{t, url}
+		text := db.refuses(db.config())
+		if contains(t, what, text, "127.0.0.1"); strings.Contains(text, "hunter2") {
+			t.Errorf("%s: the message shows the password: %s", what, text)
 		}
 	}
 }

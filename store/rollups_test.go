@@ -8,66 +8,64 @@ import (
 	"github.com/postroom/postroom"
 )
 
-func TestStats(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace, other := f.workspace("one"), f.workspace("other")
-		webhook, second, theirs := f.webhook(workspace), f.webhook(workspace), f.webhook(other)
-		finish := func(workspace postroom.WorkspaceID, webhook postroom.WebhookID, began time.Duration, status int, took time.Duration, state postroom.DeliveryState) *postroom.Finish {
-			fin := finishOf(f.leased(workspace, noon(), webhook)[0], at(began), status, postroom.Outcome{State: state, NextAt: at(time.Hour)})
-			fin.Attempt.Phases.Total = took
-			return fin
-		}
-		ms := time.Millisecond
-		// Minute 0 in two commits, the newer attempt first; minute 1; minute 5; and what is not this webhook's.
-		f.must(f.s.Finish(f.ctx, []*postroom.Finish{
-			finish(workspace, webhook, 50*time.Second, 201, 4*ms, postroom.StateSucceeded),
-			finish(workspace, webhook, 20*time.Second, 200, 4*ms, postroom.StateSucceeded),
-			finish(workspace, webhook, 65*time.Second, 500, 40*ms, postroom.StateRetry),
-		}))
-		f.must(f.s.Finish(f.ctx, []*postroom.Finish{
-			finish(workspace, webhook, 30*time.Second, 404, 400*ms, postroom.StateFailed),
-			finish(workspace, webhook, 5*time.Minute, 0, 15*time.Second, postroom.StateRetry),
-			finish(workspace, second, 6*time.Minute, 410, 4*ms, postroom.StateCancelled),
-			finish(other, theirs, 7*time.Minute, 200, 4*ms, postroom.StateSucceeded),
-		}))
+func testStats(f *fixture) {
+	t := f.t
+	workspace, other := f.workspace("one"), f.workspace("other")
+	webhook, second, theirs := f.webhook(workspace), f.webhook(workspace), f.webhook(other)
+	finish := func(workspace postroom.WorkspaceID, webhook postroom.WebhookID, began time.Duration, status int, took time.Duration, state postroom.DeliveryState) *postroom.Finish {
+		fin := finishOf(f.leased(workspace, noon(), webhook)[0], at(began), status, postroom.Outcome{State: state, NextAt: at(time.Hour)})
+		fin.Attempt.Phases.Total = took
+		return fin
+	}
+	ms := time.Millisecond
+	// Minute 0 in two commits, the newer attempt first; minute 1; minute 5; and what is not this webhook's.
+	f.must(f.s.Finish(f.ctx, []*postroom.Finish{
+		finish(workspace, webhook, 50*time.Second, 201, 4*ms, postroom.StateSucceeded),
+		finish(workspace, webhook, 20*time.Second, 200, 4*ms, postroom.StateSucceeded),
+		finish(workspace, webhook, 65*time.Second, 500, 40*ms, postroom.StateRetry),
+	}))
+	f.must(f.s.Finish(f.ctx, []*postroom.Finish{
+		finish(workspace, webhook, 30*time.Second, 404, 400*ms, postroom.StateFailed),
+		finish(workspace, webhook, 5*time.Minute, 0, 15*time.Second, postroom.StateRetry),
+		finish(workspace, second, 6*time.Minute, 410, 4*ms, postroom.StateCancelled),
+		finish(other, theirs, 7*time.Minute, 200, 4*ms, postroom.StateSucceeded),
+	}))
 
-		stats := func(s postroom.Stats, err error) postroom.Stats {
-			t.Helper()
-			f.must(err)
-			return s
-		}
-		point := func(minutes int, attempts, succeeded, failed, retried int64) postroom.StatsPoint {
-			return postroom.StatsPoint{At: stamp(at(time.Duration(minutes) * time.Minute)), Attempts: attempts, Succeeded: succeeded, Failed: failed, Retried: retried}
-		}
-		last := stamp(at(5 * time.Minute))
-		got := stats(f.s.WebhookStats(f.ctx, workspace, webhook, noon(), at(time.Hour), time.Minute))
-		f.equal("the webhook's statistics", got, postroom.Stats{After: stamp(noon()), Before: stamp(at(time.Hour)), Attempts: 5, Succeeded: 2, Failed: 1, Retried: 2,
-			LatencyMs: got.LatencyMs, LastStatus: 0, LastAt: &last,
-			Series: []postroom.StatsPoint{point(0, 3, 2, 1, 0), point(1, 1, 0, 0, 1), point(5, 1, 0, 0, 1)}})
-		if mean := (4 + 4 + 400 + 40) / 4.0; got.LatencyMs.Mean != mean {
-			t.Errorf("the mean latency is %v ms, want %v: only what was answered counts", got.LatencyMs.Mean, mean)
-		}
-		if l := got.LatencyMs; l.P50 < 2 || l.P50 > 5 || l.P95 < 200 || l.P95 > 500 || l.P99 < l.P95 || l.P99 > 500 {
-			t.Errorf("the latencies are %+v", l)
-		}
+	stats := func(s postroom.Stats, err error) postroom.Stats {
+		t.Helper()
+		f.must(err)
+		return s
+	}
+	point := func(minutes int, attempts, succeeded, failed, retried int64) postroom.StatsPoint {
+		return postroom.StatsPoint{At: stamp(at(time.Duration(minutes) * time.Minute)), Attempts: attempts, Succeeded: succeeded, Failed: failed, Retried: retried}
+	}
+	last := stamp(at(5 * time.Minute))
+	got := stats(f.s.WebhookStats(f.ctx, workspace, webhook, noon(), at(time.Hour), time.Minute))
+	f.equal("the webhook's statistics", got, postroom.Stats{After: stamp(noon()), Before: stamp(at(time.Hour)), Attempts: 5, Succeeded: 2, Failed: 1, Retried: 2,
+		LatencyMs: got.LatencyMs, LastStatus: 0, LastAt: &last,
+		Series: []postroom.StatsPoint{point(0, 3, 2, 1, 0), point(1, 1, 0, 0, 1), point(5, 1, 0, 0, 1)}})
+	if mean := (4 + 4 + 400 + 40) / 4.0; got.LatencyMs.Mean != mean {
+		t.Errorf("the mean latency is %v ms, want %v: only what was answered counts", got.LatencyMs.Mean, mean)
+	}
+	if l := got.LatencyMs; l.P50 < 2 || l.P50 > 5 || l.P95 < 200 || l.P95 > 500 || l.P99 < l.P95 || l.P99 > 500 {
+		t.Errorf("the latencies are %+v", l)
+	}
 
-		// A span: whole minutes, the first of them whole, the last left out.
-		got = stats(f.s.WebhookStats(f.ctx, workspace, webhook, at(30*time.Second), at(time.Minute), time.Minute))
-		last = stamp(at(50 * time.Second))
-		if got.Attempts != 3 || got.LastStatus != 201 || got.LastAt == nil || *got.LastAt != last {
-			t.Errorf("the first minute has %d attempts, the last with status %d at %v; want 3, 201 at %s", got.Attempts, got.LastStatus, got.LastAt, last)
-		}
-		got = stats(f.s.WebhookStats(f.ctx, workspace, webhook, at(time.Minute), at(time.Hour), 5*time.Minute))
-		f.equal("five minutes a step", got.Series, []postroom.StatsPoint{point(0, 1, 0, 0, 1), point(5, 1, 0, 0, 1)})
-		got = stats(f.s.WebhookStats(f.ctx, workspace, webhook, at(time.Hour), at(2*time.Hour), time.Minute))
-		f.equal("an empty span", got, postroom.Stats{After: stamp(at(time.Hour)), Before: stamp(at(2 * time.Hour)), Series: []postroom.StatsPoint{}})
+	// A span: whole minutes, the first of them whole, the last left out.
+	got = stats(f.s.WebhookStats(f.ctx, workspace, webhook, at(30*time.Second), at(time.Minute), time.Minute))
+	last = stamp(at(50 * time.Second))
+	if got.Attempts != 3 || got.LastStatus != 201 || got.LastAt == nil || *got.LastAt != last {
+		t.Errorf("the first minute has %d attempts, the last with status %d at %v; want 3, 201 at %s", got.Attempts, got.LastStatus, got.LastAt, last)
+	}
+	got = stats(f.s.WebhookStats(f.ctx, workspace, webhook, at(time.Minute), at(time.Hour), 5*time.Minute))
+	f.equal("five minutes a step", got.Series, []postroom.StatsPoint{point(0, 1, 0, 0, 1), point(5, 1, 0, 0, 1)})
+	got = stats(f.s.WebhookStats(f.ctx, workspace, webhook, at(time.Hour), at(2*time.Hour), time.Minute))
+	f.equal("an empty span", got, postroom.Stats{After: stamp(at(time.Hour)), Before: stamp(at(2 * time.Hour)), Series: []postroom.StatsPoint{}})
 
-		got = stats(f.s.WorkspaceStats(f.ctx, workspace, noon(), at(time.Hour), 5*time.Minute))
-		last = stamp(at(6 * time.Minute))
-		f.equal("the workspace's statistics", got, postroom.Stats{After: stamp(noon()), Before: stamp(at(time.Hour)), Attempts: 6, Succeeded: 2, Failed: 2, Retried: 2,
-			LatencyMs: got.LatencyMs, LastStatus: 410, LastAt: &last, Series: []postroom.StatsPoint{point(0, 4, 2, 1, 1), point(5, 2, 0, 1, 1)}})
-	})
+	got = stats(f.s.WorkspaceStats(f.ctx, workspace, noon(), at(time.Hour), 5*time.Minute))
+	last = stamp(at(6 * time.Minute))
+	f.equal("the workspace's statistics", got, postroom.Stats{After: stamp(noon()), Before: stamp(at(time.Hour)), Attempts: 6, Succeeded: 2, Failed: 2, Retried: 2,
+		LatencyMs: got.LatencyMs, LastStatus: 410, LastAt: &last, Series: []postroom.StatsPoint{point(0, 4, 2, 1, 1), point(5, 2, 0, 1, 1)}})
 }
 
 // TestStatsOfNodes adds up what several nodes counted in the same minute.

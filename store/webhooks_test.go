@@ -7,336 +7,318 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/postroom/postroom"
 )
 
-func TestWebhooks(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		uid := "crm"
-		w, secret := f.newWebhook(workspace)
-		w.UID, w.Payload, w.SealedAuth = &uid, json.RawMessage(`{"a":"{event_id}"}`), nil
-		f.must(f.s.CreateWebhook(f.ctx, w, secret))
+func testWebhooks(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	uid := "crm"
+	w, secret := f.newWebhook(workspace)
+	w.UID, w.Payload, w.SealedAuth = &uid, json.RawMessage(`{"a":"{event_id}"}`), nil
+	f.must(f.s.CreateWebhook(f.ctx, w, secret))
 
-		found, err := f.s.Webhook(f.ctx, workspace, w.ID, noon())
-		f.must(err)
-		f.equal("the webhook", found, w)
-		found, err = f.s.WebhookByUID(f.ctx, workspace, uid, noon())
-		f.must(err)
-		f.equal("the webhook by its uid", found, w)
-		owner, err := f.s.WebhookOwner(f.ctx, w.ID)
-		f.must(err)
-		f.equal("its workspace", owner, workspace)
-		subs, revision, err := f.s.Subscriptions(f.ctx, workspace)
-		f.must(err)
-		f.equal("the subscriptions", subs, []postroom.Subscription{{ID: w.ID, Status: postroom.WebhookActive, Settings: w.WebhookSettings}})
-		if now, err := f.s.Revision(f.ctx, workspace); err != nil || now != revision {
-			t.Errorf("the subscriptions are of revision %d, and it is %d (%v)", revision, now, err)
-		}
+	found, err := f.s.Webhook(f.ctx, workspace, w.ID, noon())
+	f.must(err)
+	f.equal("the webhook", found, w)
+	found, err = f.s.WebhookByUID(f.ctx, workspace, uid, noon())
+	f.must(err)
+	f.equal("the webhook by its uid", found, w)
+	owner, err := f.s.WebhookOwner(f.ctx, w.ID)
+	f.must(err)
+	f.equal("its workspace", owner, workspace)
+	subs, revision, err := f.s.Subscriptions(f.ctx, workspace)
+	f.must(err)
+	f.equal("the subscriptions", subs, []postroom.Subscription{{ID: w.ID, Status: postroom.WebhookActive, Settings: w.WebhookSettings}})
+	if now, err := f.s.Revision(f.ctx, workspace); err != nil || now != revision {
+		t.Errorf("the subscriptions are of revision %d, and it is %d (%v)", revision, now, err)
+	}
 
-		unknown := postroom.NewID[postroom.WebhookKind](noon())
-		_, err = f.s.Webhook(f.ctx, workspace, unknown, noon())
-		f.code("an unknown webhook", err, postroom.CodeNotFound)
-		_, err = f.s.WebhookByUID(f.ctx, workspace, "unknown", noon())
-		f.code("an unknown uid", err, postroom.CodeNotFound)
-		_, err = f.s.WebhookOwner(f.ctx, unknown)
-		f.code("the owner of an unknown webhook", err, postroom.CodeNotFound)
-		f.code("the status of an unknown webhook", f.s.SetWebhookStatus(f.ctx, workspace, unknown, postroom.WebhookPaused, "", noon()), postroom.CodeNotFound)
-		f.code("a secret of an unknown webhook", f.s.RotateSecret(f.ctx, workspace, unknown, f.newSecret(noon()), noon(), noon()), postroom.CodeNotFound)
-		_, err = f.s.UpdateWebhook(f.ctx, workspace, unknown, noon(), func(*postroom.StoredWebhook) error { return nil })
-		f.code("changing an unknown webhook", err, postroom.CodeNotFound)
-		f.code("deleting an unknown webhook", f.s.DeleteWebhook(f.ctx, workspace, unknown, noon(), func(postroom.StoredWebhook) error { return nil }), postroom.CodeNotFound)
-	})
+	unknown := postroom.NewID[postroom.WebhookKind](noon())
+	_, err = f.s.Webhook(f.ctx, workspace, unknown, noon())
+	f.code("an unknown webhook", err, postroom.CodeNotFound)
+	_, err = f.s.WebhookByUID(f.ctx, workspace, "unknown", noon())
+	f.code("an unknown uid", err, postroom.CodeNotFound)
+	_, err = f.s.WebhookOwner(f.ctx, unknown)
+	f.code("the owner of an unknown webhook", err, postroom.CodeNotFound)
+	f.code("the status of an unknown webhook", f.s.SetWebhookStatus(f.ctx, workspace, unknown, postroom.WebhookPaused, "", noon()), postroom.CodeNotFound)
+	f.code("a secret of an unknown webhook", f.s.RotateSecret(f.ctx, workspace, unknown, f.newSecret(noon()), noon(), noon()), postroom.CodeNotFound)
+	_, err = f.s.UpdateWebhook(f.ctx, workspace, unknown, noon(), func(*postroom.StoredWebhook) error { return nil })
+	f.code("changing an unknown webhook", err, postroom.CodeNotFound)
+	f.code("deleting an unknown webhook", f.s.DeleteWebhook(f.ctx, workspace, unknown, noon(), func(postroom.StoredWebhook) error { return nil }), postroom.CodeNotFound)
 }
 
-func TestWebhookUID(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace, other := f.workspace("one"), f.workspace("other")
-		uid, second := "crm", "shop"
-		create := func(workspace postroom.WorkspaceID, uid *string) (postroom.StoredWebhook, error) {
-			w, secret := f.newWebhook(workspace)
-			w.UID = uid
-			return w, f.s.CreateWebhook(f.ctx, w, secret)
-		}
-		first, err := create(workspace, &uid)
-		f.must(err)
-		_, err = create(workspace, &uid)
-		f.code("the same uid again", err, postroom.CodeConflict)
-		contains(t, "the message", err.Error(), "/uid", uid)
-		_, err = create(other, &uid)
-		f.must(err)
-		_, err = create(workspace, nil)
-		f.must(err)
-		_, err = create(workspace, nil)
-		f.must(err)
+func testWebhookUID(f *fixture) {
+	t := f.t
+	workspace, other := f.workspace("one"), f.workspace("other")
+	uid, second := "crm", "shop"
+	create := func(workspace postroom.WorkspaceID, uid *string) (postroom.StoredWebhook, error) {
+		w, secret := f.newWebhook(workspace)
+		w.UID = uid
+		return w, f.s.CreateWebhook(f.ctx, w, secret)
+	}
+	first, err := create(workspace, &uid)
+	f.must(err)
+	_, err = create(workspace, &uid)
+	f.code("the same uid again", err, postroom.CodeConflict)
+	contains(t, "the message", err.Error(), "/uid", uid)
+	_, err = create(other, &uid)
+	f.must(err)
+	_, err = create(workspace, nil)
+	f.must(err)
+	_, err = create(workspace, nil)
+	f.must(err)
 
-		w, err := create(workspace, &second)
+	w, err := create(workspace, &second)
+	f.must(err)
+	rename := func(id postroom.WebhookID, uid string) error {
+		_, err := f.s.UpdateWebhook(f.ctx, workspace, id, noon(), func(w *postroom.StoredWebhook) error {
+			w.UID = &uid
+			return nil
+		})
+		return err
+	}
+	f.code("a uid that is taken", rename(w.ID, uid), postroom.CodeConflict)
+	f.must(rename(w.ID, second))
+	f.must(f.s.DeleteWebhook(f.ctx, workspace, first.ID, noon(), func(postroom.StoredWebhook) error { return nil }))
+	f.must(rename(w.ID, uid))
+	_, err = create(workspace, &second)
+	f.must(err)
+}
+
+// testWebhookUIDRace has many callers create a webhook with the same uid at once.
+func testWebhookUIDRace(f *fixture) {
+	t := f.t
+	workspace, uid := f.workspace("one"), "crm"
+	var won atomic.Int32
+	atOnce(t, 8, func(int) error {
+		w, secret := f.newWebhook(workspace)
+		w.UID = &uid
+		err := f.s.CreateWebhook(context.Background(), w, secret)
+		switch {
+		case err == nil:
+			won.Add(1)
+			return nil
+		case postroom.CodeOf(err) == postroom.CodeConflict:
+			return nil
+		}
+		return err
+	})
+	if won.Load() != 1 {
+		t.Errorf("%d webhooks with the same uid were created", won.Load())
+	}
+}
+
+func testWebhookPages(f *fixture) {
+	t := f.t
+	workspace, other := f.workspace("one"), f.workspace("other")
+	var ids []postroom.WebhookID // from old to new
+	for range 7 {
+		ids = append(ids, f.webhook(workspace))
+		f.webhook(other)
+	}
+	gone := ids[3]
+	f.must(f.s.DeleteWebhook(f.ctx, workspace, gone, noon(), func(postroom.StoredWebhook) error { return nil }))
+	ids = slices.Delete(ids, 3, 4)
+
+	list := func(cursor *postroom.Cursor, limit int) (found []postroom.WebhookID) {
+		t.Helper()
+		page, err := f.s.Webhooks(f.ctx, workspace, cursor, limit, noon())
 		f.must(err)
-		rename := func(id postroom.WebhookID, uid string) error {
-			_, err := f.s.UpdateWebhook(f.ctx, workspace, id, noon(), func(w *postroom.StoredWebhook) error {
-				w.UID = &uid
+		for _, w := range page {
+			found = append(found, w.ID)
+		}
+		return found
+	}
+	newestFirst := slices.Clone(ids)
+	slices.Reverse(newestFirst)
+	f.equal("the first page", list(nil, 2), newestFirst[:2])
+	f.equal("older ones", list(&postroom.Cursor{ID: newestFirst[1]}, 10), newestFirst[2:])
+	f.equal("older than a deleted one", list(&postroom.Cursor{ID: gone}, 10), newestFirst[3:])
+	f.equal("newer ones", list(&postroom.Cursor{Newer: true, ID: ids[1]}, 3), ids[2:5])
+	f.equal("newer than all", list(&postroom.Cursor{Newer: true, ID: ids[5]}, 3), []postroom.WebhookID(nil))
+}
+
+func testUpdateWebhook(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	id := f.webhook(workspace)
+	later := noon().Add(time.Minute)
+	changed, err := f.s.UpdateWebhook(f.ctx, workspace, id, later, func(w *postroom.StoredWebhook) error {
+		if w.Version != 1 {
+			return fmt.Errorf("the version is %d", w.Version)
+		}
+		w.Name, w.SealedAuth = "renamed", []byte("sealed again")
+		return nil
+	})
+	f.must(err)
+	if changed.Version != 2 || changed.Name != "renamed" || !changed.UpdatedAt.Equal(later) {
+		t.Errorf("the changed webhook is %+v", changed)
+	}
+	found, err := f.s.Webhook(f.ctx, workspace, id, noon())
+	f.must(err)
+	f.equal("the stored webhook", found, changed)
+
+	refused := errors.New("refused")
+	if _, err := f.s.UpdateWebhook(f.ctx, workspace, id, later, func(w *postroom.StoredWebhook) error {
+		w.Name = "not stored"
+		return refused
+	}); !errors.Is(err, refused) {
+		t.Errorf("the change refuses, and the error is %v", err)
+	}
+	found, err = f.s.Webhook(f.ctx, workspace, id, noon())
+	f.must(err)
+	f.equal("the webhook after a refusal", found, changed)
+}
+
+// testUpdateWebhookRace has many callers change the same version at once, as callers with If-Match do: one may.
+func testUpdateWebhookRace(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	id := f.webhook(workspace)
+	outdated := errors.New("another version")
+	for version := int64(1); version <= 5; version++ {
+		var won atomic.Int32
+		atOnce(t, 8, func(i int) error {
+			_, err := f.s.UpdateWebhook(context.Background(), workspace, id, noon(), func(w *postroom.StoredWebhook) error {
+				if w.Version != version {
+					return outdated
+				}
+				w.Name = fmt.Sprint(i)
 				return nil
 			})
-			return err
-		}
-		f.code("a uid that is taken", rename(w.ID, uid), postroom.CodeConflict)
-		f.must(rename(w.ID, second))
-		f.must(f.s.DeleteWebhook(f.ctx, workspace, first.ID, noon(), func(postroom.StoredWebhook) error { return nil }))
-		f.must(rename(w.ID, uid))
-		_, err = create(workspace, &second)
-		f.must(err)
-	})
-}
-
-// TestWebhookUIDRace has many callers create a webhook with the same uid at once.
-func TestWebhookUIDRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace, uid := f.workspace("one"), "crm"
-		var won atomic.Int32
-		atOnce(t, 8, func(int) error {
-			w, secret := f.newWebhook(workspace)
-			w.UID = &uid
-			err := f.s.CreateWebhook(context.Background(), w, secret)
-			switch {
-			case err == nil:
+			if err == nil {
 				won.Add(1)
-				return nil
-			case postroom.CodeOf(err) == postroom.CodeConflict:
+			}
+			if errors.Is(err, outdated) {
 				return nil
 			}
 			return err
 		})
 		if won.Load() != 1 {
-			t.Errorf("%d webhooks with the same uid were created", won.Load())
+			t.Errorf("%d callers changed version %d", won.Load(), version)
 		}
-	})
+	}
 }
 
-func TestWebhookPages(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace, other := f.workspace("one"), f.workspace("other")
-		var ids []postroom.WebhookID // from old to new
-		for range 7 {
-			ids = append(ids, f.webhook(workspace))
-			f.webhook(other)
-		}
-		gone := ids[3]
-		f.must(f.s.DeleteWebhook(f.ctx, workspace, gone, noon(), func(postroom.StoredWebhook) error { return nil }))
-		ids = slices.Delete(ids, 3, 4)
-
-		list := func(cursor *postroom.Cursor, limit int) (found []postroom.WebhookID) {
-			t.Helper()
-			page, err := f.s.Webhooks(f.ctx, workspace, cursor, limit, noon())
-			f.must(err)
-			for _, w := range page {
-				found = append(found, w.ID)
-			}
-			return found
-		}
-		newestFirst := slices.Clone(ids)
-		slices.Reverse(newestFirst)
-		f.equal("the first page", list(nil, 2), newestFirst[:2])
-		f.equal("older ones", list(&postroom.Cursor{ID: newestFirst[1]}, 10), newestFirst[2:])
-		f.equal("older than a deleted one", list(&postroom.Cursor{ID: gone}, 10), newestFirst[3:])
-		f.equal("newer ones", list(&postroom.Cursor{Newer: true, ID: ids[1]}, 3), ids[2:5])
-		f.equal("newer than all", list(&postroom.Cursor{Newer: true, ID: ids[5]}, 3), []postroom.WebhookID(nil))
-	})
+func testWebhookStatus(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	id := f.webhook(workspace)
+	f.must(f.s.SetWebhookStatus(f.ctx, workspace, id, postroom.WebhookDisabled, "too many failures", noon().Add(time.Hour)))
+	w, err := f.s.Webhook(f.ctx, workspace, id, noon())
+	f.must(err)
+	if w.Status != postroom.WebhookDisabled || w.StatusReason != "too many failures" || w.Version != 2 || !w.UpdatedAt.Equal(noon().Add(time.Hour)) {
+		t.Errorf("the webhook is %+v", w)
+	}
+	subs, _, err := f.s.Subscriptions(f.ctx, workspace)
+	f.must(err)
+	if len(subs) != 1 || subs[0].Status != postroom.WebhookDisabled {
+		t.Errorf("the subscriptions are %+v: a disabled webhook's deliveries are held, not dropped", subs)
+	}
 }
 
-func TestUpdateWebhook(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		id := f.webhook(workspace)
-		later := noon().Add(time.Minute)
-		changed, err := f.s.UpdateWebhook(f.ctx, workspace, id, later, func(w *postroom.StoredWebhook) error {
-			if w.Version != 1 {
-				return fmt.Errorf("the version is %d", w.Version)
-			}
-			w.Name, w.SealedAuth = "renamed", []byte("sealed again")
-			return nil
-		})
-		f.must(err)
-		if changed.Version != 2 || changed.Name != "renamed" || !changed.UpdatedAt.Equal(later) {
-			t.Errorf("the changed webhook is %+v", changed)
-		}
-		found, err := f.s.Webhook(f.ctx, workspace, id, noon())
-		f.must(err)
-		f.equal("the stored webhook", found, changed)
+func testDeleteWebhook(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	id, other := f.webhook(workspace), f.webhook(workspace)
+	job := f.leased(workspace, noon(), id)[0]
+	f.finish(job, noon(), 200)
 
-		refused := errors.New("refused")
-		if _, err := f.s.UpdateWebhook(f.ctx, workspace, id, later, func(w *postroom.StoredWebhook) error {
-			w.Name = "not stored"
+	refused := errors.New("refused")
+	if err := f.s.DeleteWebhook(f.ctx, workspace, id, noon(), func(w postroom.StoredWebhook) error {
+		if w.ID == id && w.Version == 1 {
 			return refused
-		}); !errors.Is(err, refused) {
-			t.Errorf("the change refuses, and the error is %v", err)
 		}
-		found, err = f.s.Webhook(f.ctx, workspace, id, noon())
-		f.must(err)
-		f.equal("the webhook after a refusal", found, changed)
-	})
+		return nil
+	}); !errors.Is(err, refused) {
+		t.Fatalf("the check refuses, and the error is %v", err)
+	}
+	if n := f.number("SELECT count(*) FROM webhook_secrets WHERE webhook_id = $1", id); n != 1 {
+		t.Fatalf("after a refusal there are %d secrets", n)
+	}
+
+	f.must(f.s.DeleteWebhook(f.ctx, workspace, id, noon(), func(postroom.StoredWebhook) error { return nil }))
+	_, err := f.s.Webhook(f.ctx, workspace, id, noon())
+	f.code("the deleted webhook", err, postroom.CodeNotFound)
+	if n := f.number("SELECT count(*) FROM webhook_secrets WHERE webhook_id = $1", id); n != 0 {
+		t.Errorf("%d secrets of it are left", n)
+	}
+	if n := f.number("SELECT count(*) FROM webhook_secrets WHERE webhook_id = $1", other); n != 1 {
+		t.Errorf("the other webhook has %d secrets", n)
+	}
+	subs, _, err := f.s.Subscriptions(f.ctx, workspace)
+	f.must(err)
+	if len(subs) != 1 || subs[0].ID != other {
+		t.Errorf("the subscriptions are %+v", subs)
+	}
+	d := f.delivery(workspace, job.DeliveryID)
+	if d.WebhookID != id || d.Status != postroom.DeliverySucceeded {
+		t.Errorf("the log holds %+v", d)
+	}
+	attempts, err := f.s.Attempts(f.ctx, workspace, job.DeliveryID)
+	f.must(err)
+	if len(attempts) != 1 {
+		t.Errorf("the log holds %d attempts", len(attempts))
+	}
+	owner, err := f.s.WebhookOwner(f.ctx, id)
+	f.must(err)
+	f.equal("the workspace of the deleted webhook", owner, workspace)
+	f.code("deleting it again", f.s.DeleteWebhook(f.ctx, workspace, id, noon(), func(postroom.StoredWebhook) error { return nil }), postroom.CodeNotFound)
 }
 
-// TestUpdateWebhookRace has many callers change the same version at once, as callers with If-Match do: one may.
-func TestUpdateWebhookRace(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		id := f.webhook(workspace)
-		outdated := errors.New("another version")
-		for version := int64(1); version <= 5; version++ {
-			var won atomic.Int32
-			atOnce(t, 8, func(i int) error {
-				_, err := f.s.UpdateWebhook(context.Background(), workspace, id, noon(), func(w *postroom.StoredWebhook) error {
-					if w.Version != version {
-						return outdated
-					}
-					w.Name = fmt.Sprint(i)
-					return nil
-				})
-				if err == nil {
-					won.Add(1)
-				}
-				if errors.Is(err, outdated) {
-					return nil
-				}
-				return err
-			})
-			if won.Load() != 1 {
-				t.Errorf("%d callers changed version %d", won.Load(), version)
-			}
-		}
-	})
-}
+func testSecrets(f *fixture) {
+	t := f.t
+	workspace := f.workspace("one")
+	w, first := f.newWebhook(workspace)
+	f.must(f.s.CreateWebhook(f.ctx, w, first))
+	otherWebhook := f.webhook(workspace)
 
-func TestWebhookStatus(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		id := f.webhook(workspace)
-		f.must(f.s.SetWebhookStatus(f.ctx, workspace, id, postroom.WebhookDisabled, "too many failures", noon().Add(time.Hour)))
-		w, err := f.s.Webhook(f.ctx, workspace, id, noon())
+	at := func(hours int) time.Time { return noon().Add(time.Duration(hours) * time.Hour) }
+	second, third := f.newSecret(at(1)), f.newSecret(at(2))
+	second.Kind, second.PublicKey = postroom.SecretEd25519, "whpk_abc"
+	f.must(f.s.RotateSecret(f.ctx, workspace, w.ID, second, at(25), at(1)))
+	f.must(f.s.RotateSecret(f.ctx, workspace, w.ID, third, at(26), at(2)))
+
+	// The first ends when the first rotation said, and a later one does not prolong it.
+	firstEnd, secondEnd := stamp(at(25)), stamp(at(26))
+	first.ExpiresAt, second.ExpiresAt = &firstEnd, &secondEnd
+	for _, test := range []struct {
+		now  time.Time
+		want []postroom.StoredSecret
+	}{
+		{at(2), []postroom.StoredSecret{third, second, first}},
+		{at(25).Add(-time.Microsecond), []postroom.StoredSecret{third, second, first}},
+		{at(25), []postroom.StoredSecret{third, second}},
+		{at(26), []postroom.StoredSecret{third}},
+	} {
+		got, err := f.s.Secrets(f.ctx, workspace, w.ID, test.now)
 		f.must(err)
-		if w.Status != postroom.WebhookDisabled || w.StatusReason != "too many failures" || w.Version != 2 || !w.UpdatedAt.Equal(noon().Add(time.Hour)) {
-			t.Errorf("the webhook is %+v", w)
-		}
-		subs, _, err := f.s.Subscriptions(f.ctx, workspace)
+		f.equal("the secrets at "+test.now.String(), got, test.want)
+		found, err := f.s.Webhook(f.ctx, workspace, w.ID, test.now)
 		f.must(err)
-		if len(subs) != 1 || subs[0].Status != postroom.WebhookDisabled {
-			t.Errorf("the subscriptions are %+v: a disabled webhook's deliveries are held, not dropped", subs)
-		}
-	})
-}
+		f.equal("how many there are", found.Secrets, len(test.want))
+	}
 
-func TestDeleteWebhook(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		id, other := f.webhook(workspace), f.webhook(workspace)
-		job := f.leased(workspace, noon(), id)[0]
-		f.finish(job, noon(), 200)
+	fourth := f.newSecret(at(3))
+	f.must(f.s.RotateSecret(f.ctx, workspace, w.ID, fourth, at(3), at(3)))
+	got, err := f.s.Secrets(f.ctx, workspace, w.ID, at(3))
+	f.must(err)
+	f.equal("the secrets after a rotation without overlap", got, []postroom.StoredSecret{fourth})
 
-		refused := errors.New("refused")
-		if err := f.s.DeleteWebhook(f.ctx, workspace, id, noon(), func(w postroom.StoredWebhook) error {
-			if w.ID == id && w.Version == 1 {
-				return refused
-			}
-			return nil
-		}); !errors.Is(err, refused) {
-			t.Fatalf("the check refuses, and the error is %v", err)
-		}
-		if n := f.number("SELECT count(*) FROM webhook_secrets WHERE webhook_id = $1", id); n != 1 {
-			t.Fatalf("after a refusal there are %d secrets", n)
-		}
-
-		f.must(f.s.DeleteWebhook(f.ctx, workspace, id, noon(), func(postroom.StoredWebhook) error { return nil }))
-		_, err := f.s.Webhook(f.ctx, workspace, id, noon())
-		f.code("the deleted webhook", err, postroom.CodeNotFound)
-		if n := f.number("SELECT count(*) FROM webhook_secrets WHERE webhook_id = $1", id); n != 0 {
-			t.Errorf("%d secrets of it are left", n)
-		}
-		if n := f.number("SELECT count(*) FROM webhook_secrets WHERE webhook_id = $1", other); n != 1 {
-			t.Errorf("the other webhook has %d secrets", n)
-		}
-		subs, _, err := f.s.Subscriptions(f.ctx, workspace)
+	var all []SealedSecret
+	for after := (postroom.SecretID{}); ; after = all[len(all)-1].ID {
+		page, err := f.s.SealedSecrets(f.ctx, after, 2)
 		f.must(err)
-		if len(subs) != 1 || subs[0].ID != other {
-			t.Errorf("the subscriptions are %+v", subs)
+		if len(page) == 0 {
+			break
 		}
-		d := f.delivery(workspace, job.DeliveryID)
-		if d.WebhookID != id || d.Status != postroom.DeliverySucceeded {
-			t.Errorf("the log holds %+v", d)
-		}
-		attempts, err := f.s.Attempts(f.ctx, workspace, job.DeliveryID)
-		f.must(err)
-		if len(attempts) != 1 {
-			t.Errorf("the log holds %d attempts", len(attempts))
-		}
-		owner, err := f.s.WebhookOwner(f.ctx, id)
-		f.must(err)
-		f.equal("the workspace of the deleted webhook", owner, workspace)
-		f.code("deleting it again", f.s.DeleteWebhook(f.ctx, workspace, id, noon(), func(postroom.StoredWebhook) error { return nil }), postroom.CodeNotFound)
-	})
-}
-
-func TestSecrets(t *testing.T) {
-	forEachDatabase(t, func(t *testing.T, db database) {
-		f := newFixture(t, db.open())
-		workspace := f.workspace("one")
-		w, first := f.newWebhook(workspace)
-		f.must(f.s.CreateWebhook(f.ctx, w, first))
-		otherWebhook := f.webhook(workspace)
-
-		at := func(hours int) time.Time { return noon().Add(time.Duration(hours) * time.Hour) }
-		second, third := f.newSecret(at(1)), f.newSecret(at(2))
-		second.Kind, second.PublicKey = postroom.SecretEd25519, "whpk_abc"
-		f.must(f.s.RotateSecret(f.ctx, workspace, w.ID, second, at(25), at(1)))
-		f.must(f.s.RotateSecret(f.ctx, workspace, w.ID, third, at(26), at(2)))
-
-		// The first ends when the first rotation said, and a later one does not prolong it.
-		firstEnd, secondEnd := stamp(at(25)), stamp(at(26))
-		first.ExpiresAt, second.ExpiresAt = &firstEnd, &secondEnd
-		for _, test := range []struct {
-			now  time.Time
-			want []postroom.StoredSecret
-		}{
-			{at(2), []postroom.StoredSecret{third, second, first}},
-			{at(25).Add(-time.Microsecond), []postroom.StoredSecret{third, second, first}},
-			{at(25), []postroom.StoredSecret{third, second}},
-			{at(26), []postroom.StoredSecret{third}},
-		} {
-			got, err := f.s.Secrets(f.ctx, workspace, w.ID, test.now)
-			f.must(err)
-			f.equal("the secrets at "+test.now.String(), got, test.want)
-			found, err := f.s.Webhook(f.ctx, workspace, w.ID, test.now)
-			f.must(err)
-			f.equal("how many there are", found.Secrets, len(test.want))
-		}
-
-		fourth := f.newSecret(at(3))
-		f.must(f.s.RotateSecret(f.ctx, workspace, w.ID, fourth, at(3), at(3)))
-		got, err := f.s.Secrets(f.ctx, workspace, w.ID, at(3))
-		f.must(err)
-		f.equal("the secrets after a rotation without overlap", got, []postroom.StoredSecret{fourth})
-
-		var all []SealedSecret
-		for after := (postroom.SecretID{}); ; after = all[len(all)-1].ID {
-			page, err := f.s.SealedSecrets(f.ctx, after, 2)
-			f.must(err)
-			if len(page) == 0 {
-				break
-			}
-			all = append(all, page...)
-		}
-		if len(all) != 5 || all[0].ID != first.ID || string(all[0].Sealed) != string(first.Sealed) || all[1].WebhookID != otherWebhook {
-			t.Errorf("all sealed secrets are %+v", all)
-		}
-	})
+		all = append(all, page...)
+	}
+	all = slices.DeleteFunc(all, func(s SealedSecret) bool { return s.WebhookID != w.ID && s.WebhookID != otherWebhook }) // other tests'
+	if len(all) != 5 || all[0].ID != first.ID || string(all[0].Sealed) != string(first.Sealed) || all[1].WebhookID != otherWebhook {
+		t.Errorf("all sealed secrets are %+v", all)
+	}
 }

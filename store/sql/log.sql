@@ -3,7 +3,7 @@ SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign
 WHERE workspace_id = $1 AND id = $2;
 
 -- name: event_by_uid
-SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
+SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events INDEXED BY events_uid
 WHERE workspace_id = $1 AND uid = $2 ORDER BY id DESC LIMIT 1;
 
 -- name: delivery_get
@@ -15,7 +15,8 @@ WHERE d.workspace_id = $1 AND d.id = $2;
 -- name: delivery_by_event
 SELECT d.id, d.workspace_id, d.event_id, e.uid, d.event_type, d.webhook_id, d.state, d.due_at, d.attempts, d.status_code, d.error_kind,
   d.attempted_at, d.test, coalesce(w.status, 'deleted')
-FROM deliveries d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL
+FROM deliveries d INDEXED BY deliveries_event
+LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL
 WHERE d.workspace_id = $1 AND d.event_id = $2 ORDER BY d.id;
 
 -- name: delivery_requeue

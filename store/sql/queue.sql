@@ -47,7 +47,7 @@ SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state 
 -- The state is asked for twice: another node may claim a delivery between the look and the change.
 UPDATE deliveries SET state = 12, error_kind = $3
 WHERE state IN (1, 2, 3) AND workspace_id = $1 AND id IN (
-  SELECT id FROM deliveries
+  SELECT id FROM deliveries INDEXED BY deliveries_queue
   WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (1, 2, 3) AND id <= $4 LIMIT $5);
 
 -- name: queue_backlog

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// conformance is what both databases do in the same way. Each test has workspaces of its own in a database that it shares with the others,
+// which run at the same time.
+func conformance() map[string]func(*fixture) {
+	return map[string]func(*fixture){
+		"Workspaces":        testWorkspaces,
+		"DeleteWorkspace":   testDeleteWorkspace,
+		"Revisions":         testRevisions,
+		"Keys":              testKeys,
+		"EventTypes":        testEventTypes,
+		"Idempotency":       testIdempotency,
+		"IdempotencyRace":   testIdempotencyRace,
+		"Webhooks":          testWebhooks,
+		"WebhookUID":        testWebhookUID,
+		"WebhookUIDRace":    testWebhookUIDRace,
+		"WebhookPages":      testWebhookPages,
+		"UpdateWebhook":     testUpdateWebhook,
+		"UpdateWebhookRace": testUpdateWebhookRace,
+		"WebhookStatus":     testWebhookStatus,
+		"DeleteWebhook":     testDeleteWebhook,
+		"Secrets":           testSecrets,
+		"Publish":           testPublish,
+		"AddDeliveries":     testAddDeliveries,
+		"EventByUID":        testEventByUID,
+		"PublishKeys":       testPublishKeys,
+		"PublishRace":       testPublishRace,
+		"PublishStale":      testPublishStale,
+		"Events":            testEvents,
+		"Deliveries":        testDeliveries,
+		"Attempts":          testAttempts,
+		"AttemptOddText":    testAttemptOddText,
+		"Stats":             testStats,
+		"Claim":             testClaim,
+		"ClaimOrder":        testClaimOrder,
+		"ClaimRace":         testClaimRace,
+		"ClaimWithoutEvent": testClaimWithoutEvent,
+		"Finish":            testFinish,
+		"FinishPause":       testFinishPause,
+		"Leases":            testLeases,
+		"Due":               testDue,
+		"WaitingAndBacklog": testWaitingAndBacklog,
+		"Requeue":           testRequeue,
+		"RequeueAll":        testRequeueAll,
+		"DiscardQueue":      testDiscardQueue,
+		"DiscardRace":       testDiscardRace,
+		"Replayable":        testReplayable,
+		"ChangeRefused":     testChangeRefused,
+		"MetaPingInfo":      testMetaPingInfo,
+		"EveryTextPrepares": testEveryTextPrepares,
+	}
+}
+
+// sharing is what both databases do when writes share commits. Each test has the committers to itself.
+func sharing() map[string]func(*fixture) {
+	return map[string]func(*fixture){
+		"SharedCommits":            testSharedCommits,
+		"LargeBatch":               testLargeBatch,
+		"PublishFailure":           testPublishFailure,
+		"PublishFailureBehindKeys": testPublishFailureBehindKeys,
+		"DefectiveCaller":          testDefectiveCaller,
+		"CancelledChange":          testCancelledChange,
+	}
+}
+
+func TestConformance(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		s := db.open()
+		for name, test := range conformance() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(db.fixture(t, s))
+			})
+		}
+	})
+}
+
+func TestSharing(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		s := db.open()
+		for _, name := range slices.Sorted(maps.Keys(sharing())) {
+			t.Run(name, func(t *testing.T) { sharing()[name](db.fixture(t, s)) })
+		}
+	})
+}

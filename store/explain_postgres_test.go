@@ -1,0 +1,177 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/postroom/postroom"
+)
+
+// node is a part of PostgreSQL's plan.
+type node struct {
+	Type      string `json:"Node Type"`
+	Relation  string `json:"Relation Name"`
+	Index     string `json:"Index Name"`
+	Condition string `json:"Index Cond"`
+	Filter    string `json:"Filter"`
+	Plans     []node `json:"Plans"`
+}
+
+func (n node) all() []node {
+	nodes := []node{n}
+	for _, inner := range n.Plans {
+		nodes = append(nodes, inner.all()...)
+	}
+	return nodes
+}
+
+// postgresPlans explains texts on a connection that avoids to read whole tables where an index can be used.
+type postgresPlans struct {
+	*fixture
+	conn *pgx.Conn
+}
+
+func (p postgresPlans) explain(what, text string, args []any) (nodes []node) {
+	p.t.Helper()
+	var plan []byte
+	if err := p.conn.QueryRow(p.ctx, "EXPLAIN (FORMAT JSON) "+text, args...).Scan(&plan); err != nil {
+		p.t.Fatalf("%s: %v\n%s", what, err, text)
+	}
+	var roots []struct{ Plan node }
+	p.must(json.Unmarshal(plan, &roots))
+	return roots[0].Plan.all()
+}
+
+// partition is the one that is filled. For the others, which are empty, any way is as good.
+var partition = regexp.MustCompile(`^(events|deliveries|attempts)_20260115$`)
+
+// problems says where a plan reads partitions without an index condition; want, if not empty, is a column that each
+// condition on deliveries must have.
+func problems(nodes []node, want ...string) (found []string) {
+	scans := 0
+	for _, n := range nodes {
+		switch {
+		case n.Type == "Bitmap Heap Scan" || n.Type == "ModifyTable": // the first's index is a node of its own
+			continue
+		case !partition.MatchString(n.Relation) && !strings.Contains(n.Index, "_20260115_"):
+			continue
+		case n.Type == "Seq Scan" || n.Condition == "":
+			found = append(found, fmt.Sprintf("%s on %s %s without a condition", n.Type, n.Relation, n.Index))
+		case strings.HasPrefix(n.Relation, "deliveries"):
+			for _, column := range want {
+				if !strings.Contains(n.Condition, column) {
+					found = append(found, fmt.Sprintf("%s on %s only by %s, without %s", n.Type, n.Relation, n.Condition, column))
+				}
+			}
+		}
+		scans++
+	}
+	if scans == 0 {
+		found = append(found, "it looks at no partition: the plan says nothing")
+	}
+	return found
+}
+
+// TestPostgresPlans looks at how PostgreSQL finds the rows of each text in tables that hold enough to choose.
+func TestPostgresPlans(t *testing.T) {
+	db := newPostgres(t)
+	f := newFixture(t, db.open())
+	workspace := f.workspace("one")
+	webhook := f.webhook(workspace)
+	conn, err := pgx.Connect(f.ctx, db.url)
+	f.must(err)
+	defer func() { _ = conn.Close(f.ctx) }()
+	event, delivery := fillPostgres(f, conn, workspace, webhook)
+	p := postgresPlans{f, conn}
+
+	later, from, to := micros(at(time.Hour)), postroom.FirstID[postroom.DeliveryKind](at(-time.Hour)), postroom.FirstID[postroom.DeliveryKind](at(time.Hour))
+	type call struct {
+		args []any
+		want []string // columns that the condition on deliveries must have
+	}
+	calls := map[string]call{
+		"queue_claim":         {[]any{int64(1), webhook, later, later, 100}, nil},
+		"queue_next_due":      {[]any{int64(1), webhook}, []string{"webhook_id", "state"}},
+		"queue_webhooks":      {[]any{int64(1), webhook, 100}, []string{"webhook_id", "state"}},
+		"queue_take_over":     {[]any{later, later}, []string{"state"}},
+		"queue_count":         {[]any{workspace, webhook}, []string{"webhook_id"}},
+		"queue_oldest":        {[]any{workspace, webhook, int64(1)}, []string{"webhook_id", "state"}},
+		"queue_discard":       {[]any{workspace, webhook, "x", to, 100}, nil},
+		"delivery_finish":     {[]any{workspace, delivery, int64(1), int64(10), later, int64(1), int64(200), nil, later}, []string{"workspace_id", "id"}},
+		"delivery_set_due":    {[]any{workspace, delivery, int64(1), int64(0), later}, []string{"workspace_id", "id"}},
+		"delivery_get":        {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
+		"delivery_by_event":   {[]any{workspace, event}, []string{"event_id"}},
+		"delivery_requeue":    {[]any{workspace, delivery, int64(1), later}, []string{"workspace_id", "id"}},
+		"delivery_replayable": {[]any{workspace, webhook, from, to, 100}, []string{"webhook_id"}},
+		"event_get":           {[]any{workspace, event}, nil},
+		"event_by_uid":        {[]any{workspace, "uid 17"}, nil},
+		"attempt_list":        {[]any{workspace, delivery}, nil},
+		"purge_attempts":      {[]any{workspace, 200}, nil},
+		"purge_deliveries":    {[]any{workspace, 200}, nil},
+		"purge_events":        {[]any{workspace, 200}, nil},
+	}
+	large := regexp.MustCompile(`\b(FROM|JOIN|UPDATE) (events|deliveries|attempts)\b`)
+	for name, text := range f.s.texts {
+		c, known := calls[name]
+		if !known {
+			if large.MatchString(text) && name != "queue_backlog" { // which reads the index of the whole queue
+				t.Errorf("%s reads a large table, and is not tested here", name)
+			}
+			continue
+		}
+		for _, problem := range problems(p.explain(name, text, c.args), c.want...) {
+			t.Errorf("%s: %s", name, problem)
+		}
+		delete(calls, name)
+	}
+	for name := range calls {
+		t.Errorf("there is no text %s", name)
+	}
+
+	for _, l := range listings(workspace, webhook, event, postgres) {
+		nodes := p.explain(l.what, l.text, l.args)
+		var want []string
+		if l.event {
+			want = []string{"event_id"}
+		}
+		for _, problem := range problems(nodes, want...) {
+			t.Errorf("%s: %s", l.what, problem)
+		}
+	}
+}
+
+// fillPostgres stores 20,000 events and deliveries of one day: most have succeeded, and few wait or went wrong. It gives the ids of one.
+func fillPostgres(f *fixture, conn *pgx.Conn, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (event postroom.EventID, delivery postroom.DeliveryID) {
+	f.t.Helper()
+	id := func(salt string) string { // made in the hour after noon
+		return "decode(lpad(to_hex($1 + n * 100), 12, '0') || substr(md5('" + salt + "' || n), 1, 20), 'hex')"
+	}
+	owner := func(real, salt string, every int) string {
+		return fmt.Sprintf("CASE WHEN n %% %d = 0 THEN %s ELSE substr(decode(md5('%s' || n %% %d), 'hex'), 1, 16) END", every, real, salt, every)
+	}
+	noonMs := noon().UnixMilli()
+	_, err := conn.Exec(f.ctx, `INSERT INTO events (id, workspace_id, uid, type, time, contact, campaign, data)
+		SELECT `+id("event")+`, `+owner("$2", "workspace", 5)+`, 'uid ' || n, 'email.opened', 0, 'ada' || n || '@example.com', n::text, '{}'
+		FROM generate_series(1::bigint, 20000) AS n`, noonMs, workspace)
+	f.must(err)
+	_, err = conn.Exec(f.ctx, `INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test)
+		SELECT `+id("delivery")+`, `+owner("$2", "workspace", 5)+`, `+id("event")+`, `+owner("$3", "webhook", 50)+`, 'email.opened',
+		CASE WHEN n % 100 < 90 THEN 10 ELSE (ARRAY[0, 1, 2, 3, 11, 12])[n % 6 + 1] END, 1, n, 1, 200, 0
+		FROM generate_series(1::bigint, 20000) AS n`, noonMs, workspace, webhook)
+	f.must(err)
+	_, err = conn.Exec(f.ctx, `INSERT INTO attempts (delivery_id, claim, workspace_id, at, status_code, dns_us, connect_us, tls_us, first_byte_us, total_us,
+		request_line, request_headers, truncated) SELECT id, 1, workspace_id, 0, 200, 0, 0, 0, 0, 0, '', '', 0 FROM deliveries`)
+	f.must(err)
+	_, err = conn.Exec(f.ctx, "ANALYZE events, deliveries, attempts")
+	f.must(err)
+	_, err = conn.Exec(f.ctx, "SET enable_seqscan = off")
+	f.must(err)
+	f.must(conn.QueryRow(f.ctx, "SELECT id, event_id FROM deliveries WHERE workspace_id = $1 LIMIT 1", workspace).Scan(&delivery, &event))
+	return event, delivery
+}

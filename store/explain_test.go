@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postroom/postroom"
+)
+
+// preparer is what both a connection and a transaction are.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// testEveryTextPrepares lets both databases parse every named text.
+func testEveryTextPrepares(f *fixture) {
+	t := f.t
+	if len(f.s.texts) < 70 {
+		t.Errorf("there are only %d texts", len(f.s.texts))
+	}
+	f.must(f.s.write(f.ctx, func(q querier) error {
+		for name, text := range f.s.texts {
+			prepared, err := q.conn.(preparer).PrepareContext(f.ctx, text)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			f.must(prepared.Close())
+		}
+		return nil
+	}))
+}
+
+// A listed is a dynamic listing, as people may ask for it.
+type listed struct {
+	what    string
+	text    string
+	args    []any
+	event   bool                    // filters by event
+	webhook bool                    // filters by webhook
+	status  postroom.DeliveryStatus // of deliveries
+	bounded bool                    // begins or ends at a cursor or a time
+}
+
+// listings are all combinations of the filters of deliveries and events that may matter to a plan.
+func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event postroom.EventID, d dialect) (all []listed) {
+	cursors := []*postroom.Cursor{nil, {ID: postroom.FirstID[postroom.DeliveryKind](at(time.Minute))}, {Newer: true, ID: postroom.FirstID[postroom.DeliveryKind](at(-time.Minute))}}
+	spans := []struct{ after, before time.Time }{{}, {after: at(-time.Hour)}, {at(-time.Hour), at(time.Hour)}}
+	for i, cursor := range cursors {
+		for _, span := range spans {
+			place := fmt.Sprintf("cursor %d, after %v, before %v", i, !span.after.IsZero(), !span.before.IsZero())
+			bounded := cursor != nil || !span.after.IsZero()
+			for k := range 8 {
+				filter := postroom.EventFilter{After: span.after, Before: span.before}
+				if k&1 != 0 {
+					filter.Type, filter.Contact = "email.*", "ada@example.com"
+				}
+				if k&2 != 0 {
+					filter.Type, filter.Campaign = "email.opened", "790"
+				}
+				if k&4 != 0 {
+					filter.Text = "ada"
+				}
+				text, args := eventsSQL(d, workspace, filter, cursor, 50)
+				all = append(all, listed{what: fmt.Sprintf("events: %s, %+v", place, filter), text: translate(d, text), args: args, bounded: bounded})
+			}
+			for _, status := range append(postroom.DeliveryStatuses(), "") {
+				for k := range 8 {
+					filter := postroom.DeliveryFilter{Status: status, After: span.after, Before: span.before}
+					l := listed{status: status, bounded: bounded}
+					if k&1 != 0 {
+						filter.Type, filter.StatusCode = "email.*", 500
+					}
+					if k&2 != 0 {
+						filter.Webhook, l.webhook = webhook, true
+					}
+					if k&4 != 0 {
+						filter.Event, l.event = event, true
+					}
+					text, args := deliveriesSQL(workspace, filter, cursor, 50)
+					l.what, l.text, l.args = fmt.Sprintf("deliveries: %s, %+v", place, filter), translate(d, text), args
+					all = append(all, l)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// sqlitePlan asks SQLite how it would run a text.
+func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
+	f.t.Helper()
+	f.must(f.s.read(f.ctx, func(q querier) error {
+		return q.eachText(f.ctx, "explain "+text, "EXPLAIN QUERY PLAN "+text, func(row func(...any) error) error {
+			var id, parent, unused int
+			var step string
+			err := row(&id, &parent, &unused, &step)
+			steps = append(steps, step)
+			return err
+		}, args...)
+	}))
+	return steps
+}
+
+var (
+	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|event_keys|idempotency|webhooks|webhook_secrets|keys|workspaces)\b`)
+	placeholder = regexp.MustCompile(`\?\d+`)
+	onlyOwner   = regexp.MustCompile(`\(workspace_id=\?\)`)
+)
+
+// TestSQLitePlans looks at how SQLite finds the rows of each text: through an index, and through the right one.
+func TestSQLitePlans(t *testing.T) {
+	f := newFixture(t, newSQLite(t).open())
+	workspace := f.workspace("one")
+	webhook := f.webhook(workspace)
+
+	// These read a whole table, each for a reason: it is small, or the step is bounded, or it happens once.
+	wholeTable := map[string]string{
+		"workspace_list": "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
+		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
+		"expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
+		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted",
+	}
+	// These look at all rows of a workspace on purpose.
+	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "key_list", "key_delete_all",
+		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions"}
+	// The queue and the look-ups that are made for each delivery must use just this.
+	exactly := map[string]string{
+		"queue_claim":         "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
+		"queue_next_due":      "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_take_over":     "deliveries_queue (state=?)",
+		"queue_count":         "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_oldest":        "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_discard":       "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_webhooks":      "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_backlog":       "deliveries_queue (state<?)",
+		"delivery_finish":     "(workspace_id=? AND id=?)",
+		"delivery_set_due":    "(workspace_id=? AND id=?)",
+		"delivery_get":        "(workspace_id=? AND id=?)",
+		"delivery_requeue":    "(workspace_id=? AND id=?)",
+		"delivery_by_event":   "deliveries_event (event_id=?)",
+		"delivery_replayable": "deliveries_webhook (webhook_id=? AND id>? AND id<?)",
+		"event_get":           "(workspace_id=? AND id=?)",
+		"event_by_uid":        "events_uid (workspace_id=? AND uid=?)",
+		"event_key_get":       "(workspace_id=? AND key=?)",
+		"attempt_list":        "(delivery_id=?)",
+		"rollup_webhook":      "(webhook_id=? AND minute>? AND minute<?)",
+		"rollup_workspace":    "rollups_workspace (workspace_id=? AND minute>? AND minute<?)",
+		"key_by_digest":       "(digest=?)",
+		"webhook_by_uid":      "webhooks_uid (workspace_id=? AND uid=?)",
+		"webhook_older":       "webhooks_workspace (workspace_id=? AND id<?)",
+		"webhook_newer":       "webhooks_workspace (workspace_id=? AND id>?)",
+	}
+	for name, text := range f.s.texts {
+		highest := 0
+		for _, p := range placeholder.FindAllString(text, -1) {
+			var n int
+			_, err := fmt.Sscanf(p, "?%d", &n)
+			f.must(err)
+			highest = max(highest, n)
+		}
+		plan := f.sqlitePlan(text, make([]any, highest))
+		for _, step := range plan {
+			if strings.HasPrefix(step, "SCAN") && sqliteTable.MatchString(step) && wholeTable[name] == "" {
+				t.Errorf("%s reads a whole table: %s", name, step)
+			}
+			if onlyOwner.MatchString(step) && !slices.Contains(wholeWorkspace, name) {
+				t.Errorf("%s reads all rows of a workspace: %s", name, step)
+			}
+		}
+		if want := exactly[name]; want != "" && !strings.Contains(strings.Join(plan, "\n"), want) {
+			t.Errorf("%s does not use %s, but:\n%s", name, want, strings.Join(plan, "\n"))
+		}
+		delete(exactly, name)
+	}
+	for name := range exactly {
+		t.Errorf("there is no text %s", name)
+	}
+
+	for _, l := range listings(workspace, webhook, postroom.NewID[postroom.EventKind](noon()), sqlite) {
+		for _, problem := range l.problems(f.sqlitePlan(l.text, l.args)) {
+			t.Errorf("%s: %s", l.what, problem)
+		}
+	}
+}
+
+// problems says what is wrong with SQLite's plan of a listing.
+func (l listed) problems(plan []string) (found []string) {
+	sorts := 0
+	for _, step := range plan {
+		switch {
+		case strings.HasPrefix(step, "SCAN") && sqliteTable.MatchString(step) && step != "SCAN d": // d is what the listing found
+			found = append(found, "it reads a whole table: "+step)
+		case strings.Contains(step, "LEFT-JOIN") && !strings.Contains(step, "id=?)"):
+			found = append(found, "it joins without an index: "+step)
+		case step == "USE TEMP B-TREE FOR ORDER BY":
+			sorts++
+		case !strings.HasPrefix(step, "SEARCH deliveries") && !strings.HasPrefix(step, "SEARCH events"):
+		case l.event && !strings.Contains(step, "deliveries_event (event_id=?)"):
+			found = append(found, "it does not look up the event: "+step)
+		case l.event, strings.Contains(step, "deliveries_queue (state=?"): // few, sorted
+		case l.webhook && !strings.Contains(step, "deliveries_webhook (webhook_id=?") && !strings.Contains(step, "deliveries_trouble (workspace_id=? AND state=?"):
+			found = append(found, "it does not look up the webhook: "+step)
+		case l.bounded && !strings.Contains(step, "id>?") && !strings.Contains(step, "id<?"):
+			found = append(found, "it does not begin at the cursor: "+step)
+		}
+	}
+	waiting := l.status == postroom.DeliveryPending || l.status == postroom.DeliveryHeld
+	if sorts > 0 && !l.event && !waiting {
+		found = append(found, "it sorts all that it finds")
+	}
+	if waiting && !l.event {
+		all := strings.Join(plan, "\n")
+		if strings.Count(all, "deliveries_trouble (workspace_id=? AND state=?") != 3 || strings.Count(all, "deliveries_queue (state=?") != 1 {
+			found = append(found, "it does not go from state to state: "+all)
+		}
+	}
+	return found
+}
