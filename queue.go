@@ -69,6 +69,8 @@ type Finish struct {
 	Job     *Job
 	Attempt *Attempt
 	Outcome Outcome
+	Health  *Health        // of the receiver from now on; nil when it has not changed
+	Also    []*Publication // events that this causes, stored in the same transaction unless it is lost
 
 	// Set by the store.
 	Lost bool // another claim was newer: the attempt was logged, the delivery left alone
@@ -78,7 +80,8 @@ type Finish struct {
 type Outcome struct {
 	State  DeliveryState // StateSucceeded, StateFailed, StateCancelled or StateRetry
 	NextAt time.Time     // when to try again, with StateRetry
-	Pause  string        // why the webhook is to be paused, or empty
+	Stop   WebhookStatus // what the webhook is to become: WebhookPaused or WebhookDisabled; empty to leave it
+	Reason string        // why, with Stop
 }
 
 // Due is a webhook for which deliveries wait.

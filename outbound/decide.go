@@ -54,7 +54,7 @@ func Decide(d postroom.DeliveryID, made int, r Result, p Policy, now time.Time) 
 	case failure == nil:
 		return postroom.Outcome{State: postroom.StateSucceeded}, nil
 	case failure.Kind == KindGone:
-		return postroom.Outcome{State: postroom.StateFailed, Pause: gone}, failure
+		return postroom.Outcome{State: postroom.StateFailed, Stop: postroom.WebhookPaused, Reason: gone}, failure
 	case made > len(p.Schedule):
 		return postroom.Outcome{State: postroom.StateFailed}, failure
 	}

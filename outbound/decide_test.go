@@ -73,7 +73,7 @@ func TestDecideProperties(t *testing.T) {
 		if r.Kind != "" && (failure.Kind != r.Kind || failure.Message != r.Sentence) {
 			t.Fatalf("what egress said became %+v", failure)
 		}
-		if gone := r.Kind == "" && r.StatusCode == 410; gone != (o.Pause != "") || gone && o.State != postroom.StateFailed {
+		if gone := r.Kind == "" && r.StatusCode == 410; gone != (o.Stop != "") || gone && o.State != postroom.StateFailed {
 			t.Fatalf("%+v: %+v", r, o)
 		}
 		checkNext(t, o, made, r, p)
@@ -86,7 +86,7 @@ func checkNext(t *rapid.T, o postroom.Outcome, made int, r Result, p Policy) {
 		if !o.NextAt.IsZero() {
 			t.Fatalf("%v has a next time", o.State)
 		}
-		if o.State == postroom.StateFailed && o.Pause == "" && made <= len(p.Schedule) {
+		if o.State == postroom.StateFailed && o.Stop == "" && made <= len(p.Schedule) {
 			t.Fatalf("given up after %d attempts, with %d waits", made, len(p.Schedule))
 		}
 		return

@@ -25,6 +25,7 @@ type Store interface {
 	Due(ctx context.Context, state postroom.DeliveryState, after postroom.WebhookID, limit int) ([]postroom.Due, error)
 	NextDue(ctx context.Context, webhook postroom.WebhookID, state postroom.DeliveryState) (at time.Time, some bool, err error)
 	TakeOver(ctx context.Context, now time.Time) (int64, error)
+	Failing(ctx context.Context, visit func(webhook postroom.WebhookID, h postroom.Health)) error
 
 	Subscriptions(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.Subscription, int64, error)
 	Revisions(ctx context.Context) (map[postroom.WorkspaceID]int64, error)
@@ -128,6 +129,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
 	var renewer sync.WaitGroup
 	renewer.Go(func() { e.every(renewing, e.lease/renewings, "renewing leases", e.renew) })
+	if err := e.store.Failing(ctx, e.lanes.ail); err != nil && ctx.Err() == nil {
+		e.log.Error("which webhooks are failing could not be looked up: they count as healthy", "error", err)
+	}
 	if err := e.discover(ctx); err != nil && ctx.Err() == nil {
 		e.log.Error("what waits in the database could not be looked for; trying again", "error", err)
 	}
@@ -212,7 +216,7 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 	e.lanes.limit(job.WebhookID, target.Concurrency, target.RateLimit)
 	if f := e.attempt(ctx, target, job); f != nil {
 		if f.Attempt != nil {
-			e.lanes.answered(job.WebhookID, f.Attempt.Error == nil, f.Attempt.Phases.Total)
+			e.judge(ctx, target, f)
 		}
 		e.record(f)
 	} else { // cut off by the shutdown: it does not count
@@ -271,7 +275,7 @@ func (e *Engine) Try(ctx context.Context, job *postroom.Job) (*postroom.Attempt,
 	once.policy.Schedule = nil
 	ctx = context.WithoutCancel(ctx)
 	f := e.attempt(ctx, &once, job)
-	f.Outcome.Pause = ""
+	f.Outcome.Stop = ""
 	if err := e.store.Finish(ctx, []*postroom.Finish{f}); err != nil {
 		return nil, err
 	}

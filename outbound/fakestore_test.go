@@ -18,7 +18,9 @@ type fakeStore struct {
 	webhooks   map[postroom.WebhookID]*storedHook
 	deliveries map[postroom.DeliveryID]*stored
 	queue      map[postroom.DeliveryID]*stored // those that have not ended
+	published  []*postroom.Event
 	keys       map[string]postroom.EventID
+	health     map[postroom.WebhookID]postroom.Health
 	calls      map[string]int
 	before     map[string]func() error // by operation; an error is the operation's, which is then not done
 	after      map[string]func() error // the same, but the operation was done
@@ -45,7 +47,7 @@ type stored struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{revisions: map[postroom.WorkspaceID]int64{}, webhooks: map[postroom.WebhookID]*storedHook{},
-		deliveries: map[postroom.DeliveryID]*stored{}, queue: map[postroom.DeliveryID]*stored{}, keys: map[string]postroom.EventID{}, calls: map[string]int{},
+		deliveries: map[postroom.DeliveryID]*stored{}, queue: map[postroom.DeliveryID]*stored{}, keys: map[string]postroom.EventID{}, health: map[postroom.WebhookID]postroom.Health{}, calls: map[string]int{},
 		before: map[string]func() error{}, after: map[string]func() error{}}
 }
 
@@ -119,16 +121,21 @@ func (s *fakeStore) Publish(ctx context.Context, pubs []*postroom.Publication) e
 			for _, key := range p.Keys {
 				s.keys[w.String()+key] = p.Event.ID
 			}
-			for _, d := range p.Deliveries {
-				row := &stored{id: d.ID, webhook: d.WebhookID, event: p.Event, state: d.State, due: stamp(d.DueAt), test: d.Test}
-				if d.State == postroom.StateLeased {
-					row.claim = 1
-				}
-				s.deliveries[d.ID], s.queue[d.ID] = row, row
-			}
+			s.insert(p)
 		}
 		return nil
 	})
+}
+
+func (s *fakeStore) insert(p *postroom.Publication) {
+	for _, d := range p.Deliveries {
+		row := &stored{id: d.ID, webhook: d.WebhookID, event: p.Event, state: d.State, due: stamp(d.DueAt), test: d.Test}
+		if d.State == postroom.StateLeased {
+			row.claim = 1
+		}
+		s.deliveries[d.ID], s.queue[d.ID] = row, row
+	}
+	s.published = append(s.published, p.Event)
 }
 
 func (s *fakeStore) Finish(ctx context.Context, fins []*postroom.Finish) error {
@@ -151,9 +158,26 @@ func (s *fakeStore) Finish(ctx context.Context, fins []*postroom.Finish) error {
 			if f.Attempt != nil {
 				d.attempts++
 			}
-			if w := s.webhooks[d.webhook]; f.Outcome.Pause != "" && w.Status == postroom.WebhookActive && !w.deleted {
-				w.Status, w.StatusReason = postroom.WebhookPaused, f.Outcome.Pause
+			if w := s.webhooks[d.webhook]; f.Outcome.Stop != "" && w.Status == postroom.WebhookActive && !w.deleted {
+				w.Status, w.StatusReason = f.Outcome.Stop, f.Outcome.Reason
 				s.revisions[w.WorkspaceID]++
+			}
+			if f.Health != nil {
+				s.health[d.webhook] = *f.Health
+			}
+			for _, p := range f.Also {
+				s.insert(p)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *fakeStore) Failing(_ context.Context, visit func(postroom.WebhookID, postroom.Health)) error {
+	return s.do("Failing", func() error {
+		for id, h := range s.health {
+			if !h.Healthy() {
+				visit(id, h)
 			}
 		}
 		return nil

@@ -79,7 +79,8 @@ type lanes struct {
 	ring      []*lane // those with work that may go out, taking turns
 	loads     []*lane // those that want to claim
 	wakes     wakeHeap
-	held      map[postroom.DeliveryID]*postroom.Job // leased to this node: queued or under way
+	held      map[postroom.DeliveryID]*postroom.Job  // leased to this node: queued or under way
+	health    map[postroom.WebhookID]postroom.Health // of the webhooks that are failing
 	promised  int
 	heldBytes int
 	closed    bool
@@ -92,7 +93,8 @@ type lanes struct {
 }
 
 func newLanes(now func() time.Time) *lanes {
-	s := &lanes{now: now, byID: map[postroom.WebhookID]*lane{}, held: map[postroom.DeliveryID]*postroom.Job{}, woken: make(chan struct{}, 1),
+	s := &lanes{now: now, byID: map[postroom.WebhookID]*lane{}, held: map[postroom.DeliveryID]*postroom.Job{},
+		health: map[postroom.WebhookID]postroom.Health{}, woken: make(chan struct{}, 1),
 		understaffed: make(chan struct{}, 1)}
 	s.work.L, s.load.L = &s.mu, &s.mu
 	return s
@@ -119,7 +121,7 @@ func (s *lanes) reserve(id postroom.WebhookID, bytes int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.lane(id)
-	if s.closed || l.stopped || l.queued()+l.reserved >= s.window(l) || !l.dueAt[postroom.StateFresh].IsZero() ||
+	if _, open := s.open(l); open || s.closed || l.stopped || l.queued()+l.reserved >= s.window(l) || !l.dueAt[postroom.StateFresh].IsZero() ||
 		s.heldBytes+bytes > maxHeldBytes {
 		s.drop(l)
 		return false
@@ -161,7 +163,14 @@ func (s *lanes) enter(l *lane) {
 		return
 	}
 	now := s.now()
-	if at := l.pace.ready(now); at.After(now) {
+	at := l.pace.ready(now)
+	if until, open := s.open(l); open {
+		if l.active > 0 {
+			return // one probe at a time
+		}
+		at = latest(at, until)
+	}
+	if at.After(now) {
 		s.wakeLater(l, at)
 		return
 	}
@@ -245,13 +254,58 @@ func (s *lanes) limit(id postroom.WebhookID, concurrency int, rate *postroom.Rat
 	s.adapt(l)
 }
 
-// answered tells how an attempt went, to which the number of attempts at once adapts.
-func (s *lanes) answered(id postroom.WebhookID, ok bool, took time.Duration) {
+// open tells until when the lane's breaker lets nothing through; false when it is closed.
+func (s *lanes) open(l *lane) (time.Time, bool) {
+	if len(s.health) == 0 {
+		return time.Time{}, false // nothing fails: the usual case
+	}
+	h := s.health[l.webhook]
+	return h.OpenUntil, h.Open()
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// ail notes how a failing webhook has been doing, as the database knows it.
+func (s *lanes) ail(id postroom.WebhookID, h postroom.Health) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.health[id] = h
+}
+
+// judge tells what an attempt that took some time means for its webhook: to it the number of attempts at once adapts, and it
+// changes the health from what it was before to what it is from now on. When the breaker opens, the lane's deliveries are taken
+// out of it: they wait in the database.
+func (s *lanes) judge(id postroom.WebhookID, o postroom.Outcome, took time.Duration, at, now time.Time) (before, after postroom.Health, out []*postroom.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.lane(id)
-	l.pace.answered(ok, took, s.now())
-	s.adapt(l)
+	l.pace.answered(o.State == postroom.StateSucceeded, took, now)
+	defer s.adapt(l)
+	before = s.health[id]
+	after = nextHealth(before, o, at, now)
+	if after == before {
+		return before, after, nil
+	}
+	if after.Healthy() {
+		delete(s.health, id)
+	} else {
+		s.health[id] = after
+	}
+	switch {
+	case after.Open() && after.OpenUntil != before.OpenUntil:
+		for l.queued() > 0 {
+			out = append(out, l.pop())
+		}
+		s.leaveRing(l)
+	case before.Open() && !after.Open():
+		l.pace.restart() // what has waited must not come all at once
+	}
+	return before, after, out
 }
 
 // adapt follows a change of the pace.
@@ -338,6 +392,12 @@ func (s *lanes) wantMore(l *lane) {
 	if l.stopped || l.loading || at.IsZero() || l.queued()+l.reserved >= min(laneRefill, l.pace.soon()) || s.closed {
 		return
 	}
+	if until, open := s.open(l); open {
+		if l.queued()+l.reserved+l.active > 0 {
+			return // one probe at a time
+		}
+		at = latest(at, until)
+	}
 	if at.After(s.now()) {
 		s.wakeLater(l, at)
 		return
@@ -380,6 +440,9 @@ func (s *lanes) nextLoad() (demand, bool) {
 	}
 	if s.heldBytes <= maxHeldBytes {
 		d.room = max(0, min(s.window(l)-l.queued()-l.reserved, claimLimit*len(d.states)))
+		if _, open := s.open(l); open {
+			d.room = min(d.room, 1)
+		}
 	}
 	l.reserved += d.room
 	s.promised += d.room
@@ -463,6 +526,7 @@ func (s *lanes) start(id postroom.WebhookID, now time.Time) {
 	defer s.mu.Unlock()
 	l := s.lane(id)
 	l.stopped = false
+	delete(s.health, id) // a person has changed something: it begins anew
 	for _, state := range postroom.WaitingStates() {
 		l.notes[state]++
 		l.dueAt[state] = now

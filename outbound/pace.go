@@ -72,6 +72,13 @@ func (p *pace) answered(ok bool, took time.Duration, now time.Time) {
 	}
 }
 
+// restart begins again with one attempt at a time, as after an outage.
+func (p *pace) restart() {
+	if p.now > 0 {
+		p.now = 1
+	}
+}
+
 // take uses a token of the rate limit, which ready has said is there.
 func (p *pace) take() {
 	if p.limit.Limit > 0 {

@@ -168,7 +168,7 @@ func TestConcurrencyShrinksWhenTheReceiverFails(t *testing.T) {
 			return status(200)(ctx, call)
 		})
 		r.publish(0, 200)
-		time.Sleep(20 * time.Second)
+		wait(20 * time.Second)
 		if c := r.engine.Counts(); c.InFlight > 2 {
 			t.Errorf("%d calls at once to a receiver that fails", c.InFlight)
 		}

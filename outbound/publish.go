@@ -2,16 +2,18 @@ package outbound
 
 import (
 	"context"
+	"slices"
 
 	"github.com/postroom/postroom"
 )
 
 // Outgoing is an event to publish, and what became of it.
 type Outgoing struct {
-	Event *postroom.Event
-	Keys  []string               // what may be published once in 24 hours
-	To    []postroom.WebhookID   // nil for all that subscribe
-	State postroom.DeliveryState // where deliveries wait that do not fit into memory: StateFresh, or StateReplay
+	Event  *postroom.Event
+	Keys   []string               // what may be published once in 24 hours
+	Except postroom.WebhookID     // which does not get it, such as the one that it tells of
+	To     []postroom.WebhookID   // nil for all that subscribe
+	State  postroom.DeliveryState // where deliveries wait that do not fit into memory: StateFresh, or StateReplay
 
 	// Set by Publish.
 	Webhooks  []postroom.WebhookID // which will receive it
@@ -59,6 +61,7 @@ func (e *Engine) prepare(ctx context.Context, o *Outgoing) (*postroom.Publicatio
 		who = index.only(o.To)
 	} else {
 		who = e.passing(index.match(o.Event.Type), o.Event)
+		who = slices.DeleteFunc(who, func(s *subscriber) bool { return s.id == o.Except })
 		if e.checkRevision {
 			p.Revision = index.revision
 		}

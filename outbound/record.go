@@ -50,6 +50,7 @@ func (e *Engine) store1(batch []*postroom.Finish) {
 			e.log.Error("results of attempts were not stored; their deliveries will be attempted again", "results", len(batch))
 			for i, f := range batch {
 				e.lanes.forget(f.Job)
+				e.cancelReservations(f.Also)
 				batch[i] = nil
 			}
 			return
@@ -65,10 +66,18 @@ func (e *Engine) store1(batch []*postroom.Finish) {
 func (e *Engine) recorded(f *postroom.Finish) {
 	e.lanes.forget(f.Job)
 	e.metrics.recorded(f)
+	if f.Lost {
+		e.cancelReservations(f.Also)
+	} else {
+		for _, p := range f.Also {
+			e.handOver(p)
+			e.tell(p.Event)
+		}
+	}
 	switch {
 	case f.Lost:
 		e.log.Warn("a delivery was attempted although another node had taken it over", "delivery", f.Job.DeliveryID)
-	case f.Outcome.Pause != "":
+	case f.Outcome.Stop != "":
 		e.Changed(f.Job.Event.WorkspaceID, f.Job.WebhookID)
 	case f.Outcome.State == postroom.StateRetry:
 		e.lanes.due(f.Job.WebhookID, postroom.StateRetry, f.Outcome.NextAt)

@@ -156,8 +156,11 @@ func succeeded(n int) map[postroom.DeliveryState]int {
 // checkEmpty checks that the engine holds nothing and promises nothing.
 func (r *rig) checkEmpty() {
 	r.Helper()
-	if c := r.engine.Counts(); c.Held != 0 || c.HeldBytes != 0 || c.InFlight != 0 || r.engine.lanes.promised != 0 {
-		r.Errorf("at the end: %+v, %d places promised", c, r.engine.lanes.promised)
+	r.engine.lanes.mu.Lock()
+	promised := r.engine.lanes.promised
+	r.engine.lanes.mu.Unlock()
+	if c := r.engine.Counts(); c.Held != 0 || c.HeldBytes != 0 || c.InFlight != 0 || promised != 0 {
+		r.Errorf("at the end: %+v, %d places promised", c, promised)
 	}
 }
 

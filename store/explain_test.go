@@ -18,6 +18,15 @@ type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
+func prepare(ctx context.Context, q querier, text string) (err error) {
+	prepared, err := q.conn.(preparer).PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer func() { err = prepared.Close() }()
+	return nil
+}
+
 // testEveryTextPrepares lets both databases parse every named text.
 func testEveryTextPrepares(f *fixture) {
 	t := f.t
@@ -26,12 +35,9 @@ func testEveryTextPrepares(f *fixture) {
 	}
 	f.must(f.s.write(f.ctx, func(q querier) error {
 		for name, text := range f.s.texts {
-			prepared, err := q.conn.(preparer).PrepareContext(f.ctx, text)
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				continue
+			if err := prepare(f.ctx, q, text); err != nil {
+				f.t.Errorf("%s: %v", name, err)
 			}
-			f.must(prepared.Close())
 		}
 		return nil
 	}))

@@ -81,6 +81,17 @@ func storable(text string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\ufffd"), "\ufffd")
 }
 
+// healthValues are the values of webhook_health_put.
+func healthValues(f *postroom.Finish) []driver.Value {
+	h := f.Health
+	var openUntil any
+	if h.Open() {
+		openUntil = micros(h.OpenUntil)
+	}
+	workspace := f.Job.Event.WorkspaceID
+	return []driver.Value{f.Job.WebhookID[:], workspace[:], int64(h.Failures), int64(h.FailedDeliveries), micros(h.FailingSince), int64(h.Opens), openUntil}
+}
+
 // headerLines writes headers as lines of "name: value". Neither can hold a line feed: HTTP does not let it through.
 func headerLines(headers []postroom.Header) string {
 	n := 0

@@ -136,7 +136,7 @@ func testFinishPause(f *fixture) {
 	workspace, other := f.workspace("one"), f.workspace("other")
 	webhook, untouched := f.webhook(workspace), f.webhook(workspace)
 	job := f.leased(workspace, noon(), webhook)[0]
-	gone := finishOf(job, at(time.Minute), 410, postroom.Outcome{State: postroom.StateFailed, Pause: "The receiver answered 410 Gone."})
+	gone := finishOf(job, at(time.Minute), 410, postroom.Outcome{State: postroom.StateFailed, Stop: postroom.WebhookPaused, Reason: "The receiver answered 410 Gone."})
 	revision := func(workspace postroom.WorkspaceID) int64 {
 		n, err := f.s.Revision(f.ctx, workspace)
 		f.must(err)
@@ -159,7 +159,7 @@ func testFinishPause(f *fixture) {
 	// A person's word stays: what is disabled already is not called paused.
 	f.must(f.s.SetWebhookStatus(f.ctx, workspace, webhook, postroom.WebhookDisabled, "by a person", noon()))
 	job = f.leased(workspace, noon(), webhook)[0]
-	f.must(f.s.Finish(f.ctx, []*postroom.Finish{finishOf(job, noon(), 410, postroom.Outcome{State: postroom.StateFailed, Pause: "again"})}))
+	f.must(f.s.Finish(f.ctx, []*postroom.Finish{finishOf(job, noon(), 410, postroom.Outcome{State: postroom.StateFailed, Stop: postroom.WebhookPaused, Reason: "again"})}))
 	if w, err := f.s.Webhook(f.ctx, workspace, webhook, noon()); err != nil || w.Status != postroom.WebhookDisabled || w.StatusReason != "by a person" {
 		t.Errorf("the disabled webhook is %+v, %v", w, err)
 	}
@@ -167,7 +167,7 @@ func testFinishPause(f *fixture) {
 	// A result that comes too late pauses nothing: the newer claim's does, if it is the same.
 	job = f.leased(workspace, noon(), untouched)[0]
 	f.finish(job, noon(), 200)
-	late := finishOf(job, noon(), 410, postroom.Outcome{State: postroom.StateFailed, Pause: "late"})
+	late := finishOf(job, noon(), 410, postroom.Outcome{State: postroom.StateFailed, Stop: postroom.WebhookPaused, Reason: "late"})
 	f.must(f.s.Finish(f.ctx, []*postroom.Finish{late}))
 	if w, err := f.s.Webhook(f.ctx, workspace, untouched, noon()); err != nil || !late.Lost || w.Status != postroom.WebhookActive {
 		t.Errorf("after a late result the webhook is %+v, %v; lost %v", w, err, late.Lost)

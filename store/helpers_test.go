@@ -335,37 +335,41 @@ func atOnce(t testing.TB, n int, f func(i int) error) {
 func (f *fixture) dump() map[string]string {
 	f.t.Helper()
 	tables := map[string]string{}
-	f.must(f.s.read(f.ctx, func(q querier) error {
+	f.must(f.s.read(f.ctx, func(q querier) (err error) {
 		for table := range workspaceColumns() {
 			columns := "*"
 			if table == "workspaces" {
 				columns = "id, name, updated_at"
 			}
-			rows, err := q.QueryContext(f.ctx, "SELECT "+columns+" FROM "+table+" ORDER BY 1, 2")
-			if err != nil {
-				return err
-			}
-			names, err := rows.Columns()
-			if err != nil {
-				return errors.Join(err, rows.Close())
-			}
-			var text strings.Builder
-			values, dest := make([]any, len(names)), make([]any, len(names))
-			for i := range values {
-				dest[i] = &values[i]
-			}
-			for rows.Next() {
-				if err := rows.Scan(dest...); err != nil {
-					return errors.Join(err, rows.Close())
-				}
-				fmt.Fprintf(&text, "%x\n", values)
-			}
-			tables[table] = text.String()
-			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			if tables[table], err = dumpRows(f.ctx, q, "SELECT "+columns+" FROM "+table+" ORDER BY 1, 2"); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
 	return tables
+}
+
+func dumpRows(ctx context.Context, q querier, query string) (string, error) {
+	rows, err := q.QueryContext(ctx, query)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = rows.Close() }()
+	names, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	values, dest := make([]any, len(names)), make([]any, len(names))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&text, "%x\n", values)
+	}
+	return text.String(), rows.Err()
 }

@@ -77,7 +77,7 @@ func testEvents(f *fixture) {
 		e.Type = someTypes()[i%len(someTypes())]
 		e.Contact = []string{"ada@example.com", "", "grace@example.com"}[i%3]
 		e.Campaign = []string{"790", "12", "", "790"}[i%4]
-		e.Data = []byte(fmt.Sprintf(`{"n":%d,"s":"%s"}`, i, []string{"Straße 100%", "needle_A", "under%score", "é", ""}[i%5]))
+		e.Data = []byte(fmt.Sprintf(`{"n":%d,"s":%q}`, i, []string{"Straße 100%", "needle_A", "under%score", "é", ""}[i%5]))
 		theirs := f.publication(other, at(time.Duration(i)*time.Hour), postroom.StateFresh)
 		f.publish(p, theirs)
 		all = append([]postroom.Event{*e}, all...)

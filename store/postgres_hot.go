@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"time"
 
@@ -80,8 +83,12 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 			return false, err
 		}
 	}
-	if err := s.pause(ctx, tx, work.fins); err != nil {
-		return false, err
+	after := &pgx.Batch{}
+	s.queueConsequences(after, work.fins)
+	if after.Len() > 0 {
+		if err := tx.SendBatch(ctx, after).Close(); err != nil {
+			return false, err
+		}
 	}
 	return true, tx.Commit(ctx)
 }
@@ -326,21 +333,39 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 	}
 }
 
-// pause pauses the webhooks of which a receiver wants no more. It is rare, and comes after it is known which results count.
-func (s *postgresStore) pause(ctx context.Context, tx pgx.Tx, fins []*postroom.Finish) error {
+// queueConsequences does what results mean beyond their deliveries: for the health of webhooks, for their status, and which
+// events they cause. It is rare, and comes after it is known which results count.
+func (s *postgresStore) queueConsequences(batch *pgx.Batch, fins []*postroom.Finish) {
+	health := map[postroom.WebhookID]*postroom.Finish{}
+	var caused []*postroom.Publication
 	for _, f := range fins {
-		if f.Outcome.Pause == "" || f.Lost {
+		if f.Lost {
 			continue
 		}
 		workspace := f.Job.Event.WorkspaceID
-		if _, err := tx.Exec(ctx, s.texts["workspace_touch"], workspace[:]); err != nil {
-			return err
+		if f.Outcome.Stop != "" {
+			batch.Queue(s.texts["workspace_touch"], workspace[:])
+			batch.Queue(s.texts["webhook_stop"], workspace[:], f.Job.WebhookID[:], string(f.Outcome.Stop), f.Outcome.Reason, finishValues(f).now)
 		}
-		if _, err := tx.Exec(ctx, s.texts["webhook_pause"], workspace[:], f.Job.WebhookID[:], f.Outcome.Pause, finishValues(f).now); err != nil {
-			return err
+		if f.Health != nil {
+			health[f.Job.WebhookID] = f // the newest counts
 		}
+		caused = append(caused, f.Also...)
 	}
-	return nil
+	for _, id := range slices.SortedFunc(maps.Keys(health), func(a, b postroom.WebhookID) int { return bytes.Compare(a[:], b[:]) }) {
+		f := health[id]
+		workspace := f.Job.Event.WorkspaceID
+		if f.Health.Healthy() {
+			batch.Queue(s.texts["webhook_health_delete"], workspace[:], id[:])
+			continue
+		}
+		args := make([]any, 0, 7)
+		for _, value := range healthValues(f) {
+			args = append(args, value)
+		}
+		batch.Queue(s.texts["webhook_health_put"], args...)
+	}
+	queueEvents(batch, caused)
 }
 
 func queueDues(batch *pgx.Batch, changes []dueChange) {

@@ -24,10 +24,11 @@ type sqliteWriter struct {
 	rollups rollups
 	open    []driver.Stmt // all of the following
 
-	begin, commitTx, rollback                         stmt
-	eventInsert, keyGet, keyPut, deliveryInsert       stmt
-	deliveryFinish, setDue, attemptInsert             stmt
-	rollupAdd, webhookPause, workspaceTouch, eventGet stmt
+	begin, commitTx, rollback                        stmt
+	eventInsert, keyGet, keyPut, deliveryInsert      stmt
+	deliveryFinish, setDue, attemptInsert            stmt
+	rollupAdd, webhookStop, workspaceTouch, eventGet stmt
+	healthPut, healthDelete                          stmt
 }
 
 // stmt is a prepared statement of the driver, with room for its arguments.
@@ -47,7 +48,8 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 		{&w.begin, "begin", "BEGIN IMMEDIATE"}, {&w.commitTx, "commit", "COMMIT"}, {&w.rollback, "rollback", "ROLLBACK"},
 		{&w.eventInsert, "event_insert", ""}, {&w.keyGet, "event_key_get", ""}, {&w.keyPut, "event_key_put", ""},
 		{&w.deliveryInsert, "delivery_insert", ""}, {&w.deliveryFinish, "delivery_finish", ""}, {&w.setDue, "delivery_set_due", ""},
-		{&w.attemptInsert, "attempt_insert", ""}, {&w.rollupAdd, "rollup_add", ""}, {&w.webhookPause, "webhook_pause", ""},
+		{&w.attemptInsert, "attempt_insert", ""}, {&w.rollupAdd, "rollup_add", ""}, {&w.webhookStop, "webhook_stop", ""},
+		{&w.healthPut, "webhook_health_put", ""}, {&w.healthDelete, "webhook_health_delete", ""},
 		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_get", ""},
 	}
 	err := conn.Raw(func(dc any) error {
@@ -277,12 +279,37 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 		}
 		w.rollups.add(f)
 	}
-	if f.Outcome.Pause != "" && !f.Lost {
-		if _, err := w.webhookPause.exec(workspace[:], f.Job.WebhookID[:], f.Outcome.Pause, v.now); err != nil {
+	if f.Lost {
+		return nil
+	}
+	return w.follow(f, v.now)
+}
+
+// follow does what a result means beyond its delivery: for the health of the webhook, for its status, and which events it
+// causes.
+func (w *sqliteWriter) follow(f *postroom.Finish, now int64) error {
+	workspace := f.Job.Event.WorkspaceID
+	if f.Health != nil {
+		statement, values := &w.healthPut, healthValues(f)
+		if f.Health.Healthy() {
+			statement, values = &w.healthDelete, []driver.Value{workspace[:], f.Job.WebhookID[:]}
+		}
+		if _, err := statement.exec(values...); err != nil {
 			return err
 		}
-		_, err := w.workspaceTouch.exec(workspace[:])
-		return err
+	}
+	if f.Outcome.Stop != "" {
+		if _, err := w.webhookStop.exec(workspace[:], f.Job.WebhookID[:], string(f.Outcome.Stop), f.Outcome.Reason, now); err != nil {
+			return err
+		}
+		if _, err := w.workspaceTouch.exec(workspace[:]); err != nil {
+			return err
+		}
+	}
+	for _, p := range f.Also {
+		if err := w.publish(p); err != nil {
+			return err
+		}
 	}
 	return nil
 }

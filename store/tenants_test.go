@@ -148,7 +148,7 @@ func TestTenants(t *testing.T) {
 			{"Finish with a wrong workspace", func() error {
 				wrong := *leased
 				wrong.Event = &postroom.Event{ID: leased.Event.ID, WorkspaceID: mine}
-				fin := &postroom.Finish{Job: &wrong, Outcome: postroom.Outcome{State: postroom.StateSucceeded, Pause: "gone"}}
+				fin := &postroom.Finish{Job: &wrong, Outcome: postroom.Outcome{State: postroom.StateSucceeded, Stop: postroom.WebhookPaused, Reason: "gone"}}
 				if err := f.s.Finish(f.ctx, []*postroom.Finish{fin}); err != nil || !fin.Lost {
 					return errors.Join(err, errors.New("the result counts"))
 				}

@@ -151,6 +151,9 @@ func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceI
 		if err != nil {
 			return err
 		}
+		if _, err := q.exec(ctx, "webhook_health_delete", workspace, id); err != nil { // it begins anew
+			return err
+		}
 		if _, err := q.exec(ctx, "webhook_update", workspace, id, w.UID, settings, w.SealedAuth, micros(now)); err != nil {
 			return takenUID(err, w)
 		}
@@ -163,7 +166,12 @@ func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceI
 // SetWebhookStatus makes a webhook active, paused or disabled, with the reason that people see.
 func (s *Store) SetWebhookStatus(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, status postroom.WebhookStatus, reason string, now time.Time) error {
 	return s.changeWebhooks(ctx, workspace, func(q querier) error {
-		return touched(q.exec(ctx, "webhook_set_status", workspace, id, string(status), reason, micros(now)))("webhook", id.String())
+		if err := touched(q.exec(ctx, "webhook_set_status", workspace, id, string(status), reason, micros(now)))("webhook", id.String()); err != nil {
+			return err
+		}
+		// A person has looked at it: it begins anew.
+		_, err := q.exec(ctx, "webhook_health_delete", workspace, id)
+		return err
 	})
 }
 

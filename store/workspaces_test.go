@@ -143,7 +143,7 @@ func testRevisions(f *fixture) {
 		}},
 		{"a pause by an attempt", func() error {
 			jobs = f.leased(workspace, noon(), w.ID)
-			return f.s.Finish(f.ctx, []*postroom.Finish{finishOf(jobs[0], noon(), 410, postroom.Outcome{State: postroom.StateFailed, Pause: "gone"})})
+			return f.s.Finish(f.ctx, []*postroom.Finish{finishOf(jobs[0], noon(), 410, postroom.Outcome{State: postroom.StateFailed, Stop: postroom.WebhookPaused, Reason: "gone"})})
 		}},
 		{"a new event type", func() error { return f.s.CreateEventType(f.ctx, workspace, postroom.EventType{Name: "a.b"}, noon()) }},
 		{"another sample", func() error { return f.s.UpdateEventType(f.ctx, workspace, postroom.EventType{Name: "a.b"}, noon()) }},

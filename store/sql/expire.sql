@@ -42,5 +42,8 @@ DELETE FROM event_keys WHERE workspace_id = $1;
 -- name: purge_secrets
 DELETE FROM webhook_secrets WHERE workspace_id = $1;
 
+-- name: purge_health
+DELETE FROM webhook_health WHERE workspace_id = $1;
+
 -- name: purge_webhooks
 DELETE FROM webhooks WHERE workspace_id = $1;

@@ -34,6 +34,22 @@ SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.aut
   (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
 FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
 
+-- name: webhook_health_put
+INSERT INTO webhook_health (webhook_id, workspace_id, failures, failed_deliveries, failing_since, opens, open_until)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (webhook_id) DO UPDATE SET failures = excluded.failures, failed_deliveries = excluded.failed_deliveries,
+  failing_since = excluded.failing_since, opens = excluded.opens, open_until = excluded.open_until;
+
+-- name: webhook_health_delete
+DELETE FROM webhook_health WHERE workspace_id = $1 AND webhook_id = $2;
+
+-- name: webhook_health_get
+SELECT failures, failed_deliveries, failing_since, opens, open_until FROM webhook_health WHERE workspace_id = $1 AND webhook_id = $2;
+
+-- name: webhook_health_list
+-- For a node that starts: the webhooks of all workspaces that are failing.
+SELECT webhook_id, failures, failed_deliveries, failing_since, opens, open_until FROM webhook_health WHERE webhook_id > $1 ORDER BY webhook_id LIMIT $2;
+
 -- name: webhook_subscriptions
 -- What matching needs of a workspace's webhooks.
 SELECT id, status, settings FROM webhooks WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id;

@@ -159,6 +159,17 @@ CREATE TABLE rollups (
 CREATE INDEX rollups_workspace ON rollups (workspace_id, minute);
 CREATE INDEX rollups_minute ON rollups (minute);
 
+-- How a webhook's receiver has been doing since its last success; a healthy one has no row.
+CREATE TABLE webhook_health (
+  webhook_id        BYTEA PRIMARY KEY NOT NULL,
+  workspace_id      BYTEA NOT NULL,
+  failures          BIGINT NOT NULL, -- attempts that failed in a row
+  failed_deliveries BIGINT NOT NULL, -- deliveries that were given up in a row
+  failing_since     BIGINT NOT NULL,
+  opens             BIGINT NOT NULL, -- how often the breaker has opened
+  open_until        BIGINT           -- null while it is closed
+);
+
 CREATE TABLE idempotency (
   workspace_id BYTEA NOT NULL,
   key          TEXT NOT NULL,

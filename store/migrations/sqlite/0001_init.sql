@@ -158,6 +158,17 @@ CREATE TABLE rollups (
 CREATE INDEX rollups_workspace ON rollups (workspace_id, minute);
 CREATE INDEX rollups_minute ON rollups (minute);
 
+-- How a webhook's receiver has been doing since its last success; a healthy one has no row.
+CREATE TABLE webhook_health (
+  webhook_id        BLOB PRIMARY KEY NOT NULL,
+  workspace_id      BLOB NOT NULL,
+  failures          INTEGER NOT NULL, -- attempts that failed in a row
+  failed_deliveries INTEGER NOT NULL, -- deliveries that were given up in a row
+  failing_since     INTEGER NOT NULL,
+  opens             INTEGER NOT NULL, -- how often the breaker has opened
+  open_until        INTEGER           -- null while it is closed
+);
+
 CREATE TABLE idempotency (
   workspace_id BLOB NOT NULL,
   key          TEXT NOT NULL,
