@@ -43,8 +43,9 @@ type crashes struct {
 	quiet      time.Duration                         // between the calls of one publisher
 	between    func(random *rand.Rand) time.Duration // how long the server runs until it is killed
 	settle     time.Duration                         // for what was acknowledged to arrive after the last kill
-	// prepare, if not nil, changes the server's settings before each of its starts, such as for a failpoint that kills it.
-	// The server then dies by itself; it is killed all the same when between is over.
+	// prepare, if not nil, changes the server's settings before each of its starts, such as its environment for a failpoint
+	// that kills it. It is killed all the same when between is over. Where it dies before it is ready, it is started again
+	// with an empty environment.
 	prepare func(kill int, s *settings)
 }
 
@@ -71,7 +72,7 @@ func (c crashes) run(t *testing.T, s *server) {
 		if c.prepare != nil {
 			c.prepare(kill, &s.settings)
 		}
-		s.start(t)
+		c.startAgain(t, s)
 		t.Logf("kill %d: %d events were acknowledged since the start before it", kill+1, load.count()-before)
 	}
 	runFor(s, c.between(random))
@@ -82,12 +83,30 @@ func (c crashes) run(t *testing.T, s *server) {
 		x.arrivedAll(path, acknowledged, c.settle)
 		x.allSucceeded(webhook, c.settle)
 		duplicates := x.r.duplicates(t, path, killed)
-		t.Logf("%s: %d events acknowledged, %d arrived twice, over %d kills; %d were published again for want of an answer",
-			path, len(acknowledged), duplicates, c.kills, load.again)
+		x.successOnce(webhook, duplicates)
+		t.Logf("%s: %d events acknowledged, %d arrived again, over %d kills; %d times one was published again for want of an answer",
+			path, len(acknowledged), len(duplicates), c.kills, load.again)
 	}
 	if len(acknowledged) < 10*c.kills {
 		t.Errorf("only %d events were acknowledged", len(acknowledged))
 	}
+}
+
+// startAgain starts the server, more than once where a failpoint kills it before it is ready.
+func (c crashes) startAgain(t *testing.T, s *server) {
+	t.Helper()
+	const tries = 20
+	for range tries {
+		s.launch(t)
+		if s.becomesReady(t) {
+			return
+		}
+		if c.prepare == nil {
+			break
+		}
+		s.env = nil
+	}
+	t.Fatalf("the server ended at its start:\n%s%s", s.out.String(), s.log.String())
 }
 
 // runFor waits, but not longer than the server runs.
@@ -157,13 +176,13 @@ func (r *receiver) taken(path string) map[string][]time.Time {
 	return taken
 }
 
-// duplicates counts the events that a path took more than once, and checks that each further time came after a kill
-// shortly before which the event was under way.
-func (r *receiver) duplicates(t testing.TB, path string, killed []time.Time) (n int) {
+// duplicates are the events that a path took more than once. It checks that each further time came after a kill shortly
+// before which the event was under way.
+func (r *receiver) duplicates(t testing.TB, path string, killed []time.Time) (ids []string) {
 	t.Helper()
 	for id, times := range r.taken(path) {
 		for i := 1; i < len(times); i++ {
-			n++
+			ids = append(ids, id)
 			underWay := slices.ContainsFunc(killed, func(at time.Time) bool {
 				return times[i-1].Before(at) && at.Sub(times[i-1]) < explained && times[i].After(at)
 			})
@@ -172,5 +191,27 @@ func (r *receiver) duplicates(t testing.TB, path string, killed []time.Time) (n 
 			}
 		}
 	}
-	return n
+	return ids
+}
+
+// successOnce checks of some events that arrived more than once that one success of each is in the log: had the server
+// stored the first one, it would not have delivered again.
+func (x *tenant) successOnce(webhook postroom.WebhookID, ids []string) {
+	x.t.Helper()
+	for _, id := range ids[:min(len(ids), 20)] {
+		for _, d := range must(x.api.Event(x.t.Context(), id))(x.t).Deliveries {
+			if d.WebhookID != webhook {
+				continue
+			}
+			successes := 0
+			for _, a := range must(x.api.Delivery(x.t.Context(), d.ID.String()))(x.t).Attempts {
+				if a.Error == nil {
+					successes++
+				}
+			}
+			if successes != 1 {
+				x.t.Errorf("%s arrived more than once, and %d successes of its delivery %s are stored", id, successes, d.ID)
+			}
+		}
+	}
 }

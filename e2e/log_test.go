@@ -190,7 +190,7 @@ func exports(x *tenant) {
 
 func deliveryFilters(x *tenant) {
 	w := x.webhook("/hook", client.WebhookInput{Retry: quick(0), UID: "crm"})
-	other := x.webhook("/other", client.WebhookInput{Events: []string{"*"}})
+	other := x.webhook("/other", client.WebhookInput{Events: []string{"email.*", "contact.*"}})
 	x.r.answer("/hook", func(a arrival) reply {
 		if a.event.Type == "email.bounced" {
 			return reply{status: 418}

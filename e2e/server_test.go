@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,11 +30,12 @@ const (
 
 // settings say how a server is started.
 type settings struct {
-	binary   string   // the program; that of testenv.Binary if empty
-	dir      string   // its working directory, where it keeps its SQLite database; a new one if empty
-	database string   // as --database has it; the default, SQLite in dir, if empty
-	flags    []string // of serve, besides --listen and --database
-	env      []string // NAME=value, besides the key of the operator
+	binary   string              // the program; that of testenv.Binary if empty
+	dir      string              // its working directory, where it keeps its SQLite database; a new one if empty
+	database string              // as --database has it; the default, SQLite in dir, if empty
+	flags    []string            // of serve, besides --listen and --database
+	env      []string            // NAME=value, besides the key of the operator
+	as       *syscall.Credential // who it runs as; who runs the test if nil
 }
 
 // server is a postroom server that a test starts, ends and starts again. Its methods may be called concurrently.
@@ -93,17 +95,22 @@ func devFlags() []string { return []string{"--dev"} }
 // launch starts the program, and does not wait for anything.
 func (s *server) launch(t testing.TB) {
 	t.Helper()
-	args := append([]string{"serve", "--listen", "127.0.0.1:0"}, s.flags...)
+	args := append([]string{"serve"}, s.flags...)
+	if !slices.Contains(s.flags, "--listen") {
+		args = append(args, "--listen", "127.0.0.1:0")
+	}
 	if s.database != "" {
 		args = append(args, "--database", s.database)
 	}
 	out := &tail{}
 	cmd := exec.Command(s.binary, args...)
 	cmd.Dir = s.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "POSTROOM_ADMIN_KEY=" + operatorKey}, s.env...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "POSTROOM_ADMIN_KEY=" + operatorKey}
 	if strings.HasPrefix(s.database, "postgres:") {
 		cmd.Env = append(cmd.Env, "POSTROOM_SECRET_KEY="+secretKey)
 	}
+	cmd.Env = append(cmd.Env, s.env...) // of one name, the last counts
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
 	cmd.Stdout, cmd.Stderr = out, &s.log
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,11 +129,17 @@ func (s *server) launch(t testing.TB) {
 func (s *server) start(t testing.TB) {
 	t.Helper()
 	s.launch(t)
+	if !s.becomesReady(t) {
+		t.Fatalf("the server ended at its start:\n%s%s", s.out.String(), s.log.String())
+	}
+}
+
+// becomesReady waits until the present run is ready; it is false when the run has ended before.
+func (s *server) becomesReady(t testing.TB) bool {
+	t.Helper()
 	testenv.Eventually(t, startTimeout, func() error {
-		select {
-		case <-s.ended:
+		if s.hasEnded() {
 			return nil
-		default:
 		}
 		m := runningAt.FindStringSubmatch(s.out.String())
 		if m == nil {
@@ -137,9 +150,7 @@ func (s *server) start(t testing.TB) {
 		s.mu.Unlock()
 		return s.ready()
 	})
-	if s.hasEnded() {
-		t.Fatalf("the server ended at its start:\n%s%s", s.out.String(), s.log.String())
-	}
+	return !s.hasEnded()
 }
 
 var runningAt = regexp.MustCompile(`(?m)^Postroom \S+ is running at (http://\S+)$`)

@@ -53,6 +53,8 @@ func conformance() map[string]func(*fixture) {
 		"Replayable":        testReplayable,
 		"ChangeRefused":     testChangeRefused,
 		"MetaPingInfo":      testMetaPingInfo,
+		"Health":            testHealth,
+		"CausedEvents":      testCausedEvents,
 		"EveryTextPrepares": testEveryTextPrepares,
 	}
 }

@@ -115,7 +115,7 @@ func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
 }
 
 var (
-	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|event_keys|idempotency|webhooks|webhook_secrets|keys|workspaces)\b`)
+	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
 	placeholder = regexp.MustCompile(`\?\d+`)
 	onlyOwner   = regexp.MustCompile(`\(workspace_id=\?\)`)
 )
@@ -131,7 +131,7 @@ func TestSQLitePlans(t *testing.T) {
 		"workspace_list": "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
 		"expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
-		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted",
+		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
 	}
 	// These look at all rows of a workspace on purpose.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "key_list", "key_delete_all",

@@ -27,7 +27,9 @@ func (s *Store) Failing(ctx context.Context, visit func(webhook postroom.Webhook
 			return q.each(ctx, "webhook_health_list", func(row func(...any) error) error {
 				n++
 				h, err := scanHealth(func(dest ...any) error { return row(append([]any{&after}, dest...)...) })
-				visit(after, h)
+				if err == nil {
+					visit(after, h)
+				}
 				return err
 			}, after[:], page)
 		})

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +79,7 @@ func (s *postgresStore) expire(ctx context.Context, before time.Time, progress f
 			return err
 		}
 		for _, table := range partitionedTables() { // attempts first: nothing is left that names what is gone
-			for name, attached := range existing {
+			for _, name := range slices.Sorted(maps.Keys(existing)) { // the oldest first: one that was interrupted stops the others
 				day, ok := strings.CutPrefix(name, table+"_")
 				if !ok {
 					continue
@@ -86,7 +88,7 @@ func (s *postgresStore) expire(ctx context.Context, before time.Time, progress f
 				if err != nil || start.Add(partitionDay).After(before) {
 					continue
 				}
-				if err := dropPartition(ctx, conn, table, name, attached); err != nil {
+				if err := dropPartition(ctx, conn, table, name, existing[name]); err != nil {
 					return err
 				}
 				progress(1)

@@ -31,7 +31,9 @@ func TestTenants(t *testing.T) {
 		waiting.Event.Contact, waiting.Event.Campaign = "ada@example.com", "790"
 		f.publish(waiting)
 		done := f.leased(theirs, noon(), webhook)[0]
-		f.finish(done, noon(), 500)
+		failed := finishOf(done, noon(), 500, postroom.Outcome{State: postroom.StateFailed})
+		failed.Health = &postroom.Health{Failures: 1, FailingSince: noon()}
+		f.must(f.s.Finish(f.ctx, []*postroom.Finish{failed}))
 		leased := f.leased(theirs, noon(), webhook)[0]
 		event, delivery := waiting.Event.ID, waiting.Deliveries[0].ID
 
@@ -137,6 +139,13 @@ func TestTenants(t *testing.T) {
 				}
 				return empty(int(n), err)
 			}},
+			{"WebhookHealth", func() error {
+				h, err := f.s.WebhookHealth(f.ctx, mine, webhook)
+				if !h.Healthy() {
+					return errors.New("something was found")
+				}
+				return err
+			}},
 			{"WebhookStats", func() error {
 				s, err := f.s.WebhookStats(f.ctx, mine, webhook, at(-time.Hour), at(time.Hour), time.Minute)
 				return empty(int(s.Attempts)+len(s.Series), err)
@@ -148,7 +157,7 @@ func TestTenants(t *testing.T) {
 			{"Finish with a wrong workspace", func() error {
 				wrong := *leased
 				wrong.Event = &postroom.Event{ID: leased.Event.ID, WorkspaceID: mine}
-				fin := &postroom.Finish{Job: &wrong, Outcome: postroom.Outcome{State: postroom.StateSucceeded, Stop: postroom.WebhookPaused, Reason: "gone"}}
+				fin := &postroom.Finish{Job: &wrong, Health: &postroom.Health{Failures: 9}, Outcome: postroom.Outcome{State: postroom.StateSucceeded, Stop: postroom.WebhookPaused, Reason: "gone"}}
 				if err := f.s.Finish(f.ctx, []*postroom.Finish{fin}); err != nil || !fin.Lost {
 					return errors.Join(err, errors.New("the result counts"))
 				}

@@ -189,6 +189,9 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace postroom.WorkspaceI
 		if _, err := q.exec(ctx, "webhook_set_deleted", workspace, id, micros(now)); err != nil {
 			return err
 		}
+		if _, err := q.exec(ctx, "webhook_health_delete", workspace, id); err != nil {
+			return err
+		}
 		_, err = q.exec(ctx, "webhook_secret_delete_all", workspace, id)
 		return err
 	})

@@ -43,7 +43,7 @@ func testWorkspaces(f *fixture) {
 func workspaceColumns() map[string]string {
 	return map[string]string{"workspaces": "id", "keys": "workspace_id", "event_types": "workspace_id", "webhooks": "workspace_id",
 		"webhook_secrets": "workspace_id", "events": "workspace_id", "event_keys": "workspace_id", "deliveries": "workspace_id",
-		"attempts": "workspace_id", "rollups": "workspace_id", "idempotency": "workspace_id"}
+		"attempts": "workspace_id", "rollups": "workspace_id", "idempotency": "workspace_id", "webhook_health": "workspace_id"}
 }
 
 func (f *fixture) countAll(workspace postroom.WorkspaceID) map[string]int64 {
@@ -94,6 +94,7 @@ func (f *fixture) fill(workspace postroom.WorkspaceID, n int) {
 		pubs = append(pubs, p)
 		fins = append(fins, finishOf(jobsOf(p)[0], noon(), 200, postroom.Outcome{State: postroom.StateSucceeded}))
 	}
+	fins[0].Health = &postroom.Health{Failures: 1, FailingSince: noon()}
 	f.publish(pubs...)
 	f.must(f.s.Finish(f.ctx, fins))
 }

@@ -35,8 +35,10 @@ SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.aut
 FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
 
 -- name: webhook_health_put
+-- An attempt may end after its webhook was deleted.
 INSERT INTO webhook_health (webhook_id, workspace_id, failures, failed_deliveries, failing_since, opens, open_until)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+SELECT $1, $2, $3, $4, $5, $6, $7
+WHERE EXISTS (SELECT 1 FROM webhooks WHERE workspace_id = $2 AND id = $1 AND deleted_at IS NULL)
 ON CONFLICT (webhook_id) DO UPDATE SET failures = excluded.failures, failed_deliveries = excluded.failed_deliveries,
   failing_since = excluded.failing_since, opens = excluded.opens, open_until = excluded.open_until;
 
