@@ -113,7 +113,12 @@ func (s *sqliteStore) own(path string) error {
 		return fmt.Errorf("the database %s is in use by another Postroom", path)
 	}
 	s.lock = f
-	return nil
+	// SQLite would let everybody read what it makes; its other files get the permissions of this one.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return errors.Join(fmt.Errorf("the database cannot be opened: %w", err), s.closeFiles())
+	}
+	return file.Close()
 }
 
 // quickCheck notices at the start that the file is no database, or a damaged one.

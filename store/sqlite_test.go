@@ -41,6 +41,22 @@ func TestSQLitePragmas(t *testing.T) {
 	}))
 }
 
+// TestSQLitePermissions looks at who may read what is stored: people's addresses, among other things.
+func TestSQLitePermissions(t *testing.T) {
+	f := newFixture(t, nil)
+	parent := t.TempDir()
+	f.must(os.Chmod(parent, 0o755))
+	db := database{t, "sqlite:" + filepath.Join(parent, "new", "postroom.db")}
+	f.must(db.open().Ping(f.ctx, noon()))
+	for path, want := range map[string]os.FileMode{filepath.Dir(db.path()): 0o700, db.path(): 0o600, db.path() + "-wal": 0o600, db.path() + "-shm": 0o600, db.path() + ".lock": 0o600} {
+		info, err := os.Stat(path)
+		f.must(err)
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("the permissions of %s are %v, want %v", path, got, want)
+		}
+	}
+}
+
 func TestSQLiteOneOwner(t *testing.T) {
 	db := newSQLite(t)
 	f := newFixture(t, db.open())
