@@ -337,6 +337,7 @@ func testMetaPingInfo(f *fixture) {
 	if value, err := f.s.Meta(f.ctx, "check"); err != nil || string(value) != "\x01\x00\xff" {
 		t.Errorf("the value is %q, %v", value, err)
 	}
+	f.must(f.s.Maintain(f.ctx, noon()))
 	f.must(f.s.Ping(f.ctx, noon()))
 	if value, err := f.s.Meta(f.ctx, "ping"); err != nil || string(value) != "2026-01-15T12:00:00Z" {
 		t.Errorf("the ping stored %q, %v", value, err)

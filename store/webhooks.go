@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -21,7 +20,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w postroom.StoredWebhook, sec
 			return err
 		}
 		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time)); err != nil {
-			return takenUID(err, w)
+			return err
 		}
 		return insertSecret(ctx, q, w.WorkspaceID, w.ID, secret)
 	})
@@ -38,7 +37,7 @@ func (s *Store) changeWebhooks(ctx context.Context, workspace postroom.Workspace
 	})
 }
 
-// checkUID refuses a uid that another webhook has; the unique index decides when two ask at once.
+// checkUID refuses a uid that another webhook has. It runs in changeWebhooks, where nobody else can take it meanwhile.
 func checkUID(ctx context.Context, q querier, w postroom.StoredWebhook) error {
 	if w.UID == nil {
 		return nil
@@ -46,21 +45,10 @@ func checkUID(ctx context.Context, q querier, w postroom.StoredWebhook) error {
 	return q.each(ctx, "webhook_by_uid", func(row func(...any) error) error {
 		other, err := scanWebhook(row)
 		if err == nil && other.ID != w.ID {
-			err = uidTaken(*w.UID)
+			err = postroom.Invalid(postroom.CodeConflict, "/uid", "another webhook has the uid %q", *w.UID)
 		}
 		return err
 	}, w.WorkspaceID, *w.UID, int64(0))
-}
-
-func uidTaken(uid string) error {
-	return postroom.Invalid(postroom.CodeConflict, "/uid", "another webhook has the uid %q", uid)
-}
-
-func takenUID(err error, w postroom.StoredWebhook) error {
-	if w.UID != nil && (strings.Contains(err.Error(), "webhooks_uid") || strings.Contains(err.Error(), "UNIQUE constraint failed: webhooks.workspace_id, webhooks.uid")) {
-		return uidTaken(*w.UID)
-	}
-	return err
 }
 
 func insertSecret(ctx context.Context, q querier, workspace postroom.WorkspaceID, webhook postroom.WebhookID, secret postroom.StoredSecret) error {
@@ -155,7 +143,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceI
 			return err
 		}
 		if _, err := q.exec(ctx, "webhook_update", workspace, id, w.UID, settings, w.SealedAuth, micros(now)); err != nil {
-			return takenUID(err, w)
+			return err
 		}
 		w.Version, w.UpdatedAt.Time = w.Version+1, now.UTC().Truncate(time.Microsecond)
 		return nil

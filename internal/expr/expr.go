@@ -65,19 +65,20 @@ func (c *Compiler) Compile(text string) (*Program, error) {
 
 // describe says the first thing that is wrong, and its place.
 func describe(issues *cel.Issues) error {
-	for _, e := range issues.Errors() {
-		where := ""
-		if e.Location != nil {
-			where = fmt.Sprintf(" (line %d, column %d)", e.Location.Line(), e.Location.Column()+1)
-		}
-		message := strings.ReplaceAll(e.Message, "\n", " ")
-		if name, unknown := strings.CutPrefix(message, "undeclared reference to '"); unknown {
-			name, _, _ = strings.Cut(name, "'")
-			return fmt.Errorf("%q is not known here%s: an expression speaks of event.type, event.data and so on", name, where)
-		}
-		return errors.New(strings.ToLower(message[:1]) + message[1:] + where)
+	all := issues.Errors()
+	if len(all) == 0 || all[0].Message == "" {
+		return issues.Err()
 	}
-	return issues.Err()
+	first, where := all[0], ""
+	if first.Location != nil {
+		where = fmt.Sprintf(" (line %d, column %d)", first.Location.Line(), first.Location.Column()+1)
+	}
+	message := strings.ReplaceAll(first.Message, "\n", " ")
+	if name, unknown := strings.CutPrefix(message, "undeclared reference to '"); unknown {
+		name, _, _ = strings.Cut(name, "'")
+		return fmt.Errorf("%q is not known here%s: an expression speaks of event.type, event.data and so on", name, where)
+	}
+	return errors.New(strings.ToLower(message[:1]) + message[1:] + where)
 }
 
 // Match runs the filter on an event. An event that lacks what the filter speaks of does not match; so does one on which the
