@@ -51,12 +51,8 @@ func TestStop(t *testing.T) {
 		x.api = newClient(t, s, x.key)
 		acknowledged := load.stop(t)
 		x.r.answer("/steady", nil)
-		t.Logf("DBG %v stopped load, %d acked, %d arrived", time.Now(), len(acknowledged), len(x.r.taken("/steady")))
-		testenv.Eventually(t, 40*time.Second, func() error { n := len(x.r.taken("/steady")); m := len(x.deliveries(w.ID)); t.Logf("DBG %v %d of %d/%d", time.Now(), n, m, len(acknowledged)); if n< len(acknowledged) { <-time.After(time.Second);return fmt.Errorf("x")} ; return nil })
-		t.Logf("DBG %v arrived", time.Now())
 		x.arrivedAll("/steady", acknowledged, arrivalTimeout)
 		x.allSucceeded(w.ID, arrivalTimeout)
-		t.Logf("DBG %v settled", time.Now())
 		for id, times := range x.r.taken("/steady") {
 			if len(times) != 1 {
 				t.Errorf("%s arrived %d times although the server was stopped in an orderly way", id, len(times))

@@ -57,6 +57,9 @@ func (e *Engine) loadLane(ctx context.Context, d demand) error {
 // claim claims for one lane from each state where something is due, first attempts first, and notes in found when more
 // is due there. What it got before an error counts.
 func (e *Engine) claim(ctx context.Context, d demand, before time.Time, found map[postroom.DeliveryState]time.Time) (jobs []*postroom.Job, err error) {
+	// A stop does not cut claims off: what one has leased meanwhile would be nobody's until the lease ends.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	defer cancel()
 	for _, state := range d.states {
 		limit := min(d.room-len(jobs), claimLimit)
 		if limit <= 0 {
@@ -82,6 +85,9 @@ func (e *Engine) claim(ctx context.Context, d demand, before time.Time, found ma
 	}
 	return jobs, nil
 }
+
+// claimTimeout bounds the claims for one lane, for when the database does not answer.
+const claimTimeout = 10 * time.Second
 
 // claimLimit is how many deliveries one claim takes: few enough that publishers do not wait for it.
 const claimLimit = 128
