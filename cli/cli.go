@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -75,11 +76,32 @@ func terminal() Terminal {
 }
 
 // WithSignals gives a context that the first SIGINT or SIGTERM ends, so that what runs can end well. The second one
-// ends the process at once, since after the first one signals mean again what they mean by default.
+// ends the process at once, as signals do by default, however soon after the first it comes.
 func WithSignals(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(ctx)
+	signals, done := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-done:
+			return
+		}
+		select {
+		case s := <-signals:
+			signal.Reset()
+			if number, ok := s.(syscall.Signal); ok {
+				_ = syscall.Kill(syscall.Getpid(), number)
+			}
+		case <-done:
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	})
 }
 
 // Run runs the command that args, without the program's name, ask for. It returns the exit status.

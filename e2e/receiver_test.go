@@ -46,7 +46,7 @@ type reply struct {
 }
 
 // receiver takes calls, one path for each webhook. It checks every call's signature against the path's secrets; a wrong
-// one fails the test when it ends.
+// one fails the test when it ends. Without any secret, such as in a script, that is left to the test.
 type receiver struct {
 	server *httptest.Server
 	closed chan struct{}
@@ -142,7 +142,7 @@ func (r *receiver) take(a *arrival) reply {
 	r.mu.Lock()
 	r.seen[a.path+" "+a.id]++
 	a.times = r.seen[a.path+" "+a.id]
-	if err := json.Unmarshal(a.body, &a.event); err != nil {
+	if err := json.Unmarshal(a.body, &a.event); err != nil && a.method != http.MethodGet {
 		r.faults = append(r.faults, fmt.Sprintf("the body sent to %s cannot be read: %v: %s", a.path, err, a.body))
 	}
 	if err := r.verify(*a); err != nil {
@@ -159,6 +159,9 @@ func (r *receiver) take(a *arrival) reply {
 
 // verify checks the signature against the secrets of the path.
 func (r *receiver) verify(a arrival) (err error) {
+	if len(r.secrets) == 0 {
+		return nil
+	}
 	err = fmt.Errorf("no secret is known for %s", a.path)
 	for _, secret := range r.secrets[a.path] {
 		if err = secret.Verify(a.body, a.header); err == nil {
