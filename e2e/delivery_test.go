@@ -30,6 +30,7 @@ func deliveryCases() map[string]func(*tenant) {
 		"a webhook is replayed":              webhookReplay,
 		"a changed webhook is used at once":  webhookChange,
 		"a slow receiver delays nobody else": slowReceiver,
+		"a rate limit is kept":               rateLimit,
 	}
 }
 
@@ -372,5 +373,22 @@ func slowReceiver(x *tenant) {
 	// So that its attempts do not go on: they are cut off when the receiver closes.
 	if err := x.api.DeleteWebhook(x.t.Context(), hangs.ID.String()); err != nil {
 		x.t.Fatal(err)
+	}
+}
+
+func rateLimit(x *tenant) {
+	const limit, n = 5, 15
+	x.webhook("/limited", client.WebhookInput{RateLimit: &postroom.RateLimit{Limit: limit, Period: postroom.Duration(time.Second)}})
+	x.webhook("/free", client.WebhookInput{})
+	ids := x.publishMany("e", "email.opened", n)
+	free, limited := x.r.wait(x.t, "/free", n), x.r.wait(x.t, "/limited", n)
+	arrivedOnce(x.t, limited, ids)
+	for i := range limited[limit*2:] { // a full bucket at first, and then as fast as it fills
+		if took := limited[i+limit*2].at.Sub(limited[i].at); took < 900*time.Millisecond {
+			x.t.Errorf("%d calls came within %v, and %d a second are allowed", limit*2+1, took, limit)
+		}
+	}
+	if took := free[n-1].at.Sub(limited[0].at); took > limited[n-1].at.Sub(limited[0].at) {
+		x.t.Errorf("the webhook without a limit waited for the one with a limit: %v", took)
 	}
 }

@@ -174,17 +174,29 @@ func failureSentences(x *tenant) {
 func failuresDisable(x *tenant) {
 	three := 3
 	w := x.webhook("/hook", client.WebhookInput{Retry: quick(0), Concurrency: 1, DisableAfter: &client.DisableInput{Failures: &three}})
+	x.webhook("/told", client.WebhookInput{Events: []string{"postroom.*"}})
 	x.r.answer("/hook", always(reply{status: 500}))
 	for i := range 3 {
 		x.publish(fmt.Sprint(i), "email.opened", `{}`)
 		x.settled(w.ID, times(i+1, postroom.DeliveryFailed)...)
 	}
-	testenv.Eventually(x.t, 5*time.Second, func() error {
+	testenv.Eventually(x.t, arrivalTimeout, func() error {
 		if now := must(x.api.Webhook(x.t.Context(), w.ID.String()))(x.t); now.Status != postroom.WebhookDisabled || now.StatusReason == "" {
 			return fmt.Errorf("the webhook is %s: %q", now.Status, now.StatusReason)
 		}
 		return nil
 	})
+	// Who asks for it is told of each delivery that was given up, and of the webhook that was disabled.
+	types := map[string]int{}
+	for _, a := range x.r.wait(x.t, "/told", 4) {
+		types[a.event.Type]++
+		if !strings.Contains(string(a.event.Data), w.ID.String()) {
+			x.t.Errorf("%s does not name the webhook: %s", a.event.Type, a.event.Data)
+		}
+	}
+	if types["postroom.delivery.failed"] != 3 || types["postroom.webhook.disabled"] != 1 {
+		x.t.Errorf("Postroom's own events are %v", types)
+	}
 	x.publish("held", "email.opened", `{}`)
 	x.settled(w.ID, append([]postroom.DeliveryStatus{postroom.DeliveryHeld}, times(3, postroom.DeliveryFailed)...)...)
 	x.r.answer("/hook", nil)

@@ -196,6 +196,8 @@ func badWebhooks(url string) map[string]refusal {
 	invalid("a wait below zero", `"retry":{"schedule":["-5s"]}`, "/retry/schedule/0")
 	invalid("too many waits", `"retry":{"schedule":["1s"`+strings.Repeat(`,"1s"`, 30)+`]}`, "/retry/schedule")
 	invalid("a jitter too large", `"retry":{"jitter":1.5}`, "/retry/jitter")
+	invalid("a rate of none", `"rate_limit":{"limit":0,"period":"1s"}`, "/rate_limit/limit")
+	invalid("a rate without a period", `"rate_limit":{"limit":5}`, "/rate_limit/period")
 	invalid("failures below zero", `"disable_after":{"failures":-1}`, "/disable_after/failures")
 	invalid("a method that is none", `"method":"GET"`, "/method")
 	invalid("a method in lower case", `"method":"post"`, "/method")
