@@ -81,6 +81,10 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		if _, err := s.writer.querier.exec(ctx, "queue_take_over", now, int64(1)<<62); err != nil {
 			return fail(err)
 		}
+		// Nor will it end the calls that it had begun under an Idempotency-Key: they can be made again. Those were to end soon.
+		if _, err := s.writer.querier.exec(ctx, "idempotency_abandon", now+time.Hour.Microseconds()); err != nil {
+			return fail(err)
+		}
 	}
 	if s.readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-16384)&_pragma=temp_store(memory)"); err != nil {
 		return fail(err)

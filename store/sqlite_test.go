@@ -132,6 +132,32 @@ func TestSQLiteLeases(t *testing.T) {
 	}
 }
 
+// TestSQLiteIdempotency opens a database in which a call under an Idempotency-Key had begun and did not end: it can be made
+// again, while a stored answer stays.
+func TestSQLiteIdempotency(t *testing.T) {
+	db := newSQLite(t)
+	f := newFixture(t, db.open())
+	workspace := f.workspace("one")
+	begin := func(key string) *postroom.IdempotencyRecord {
+		held, err := f.s.BeginIdempotent(f.ctx, workspace, key, []byte("hash"), noon(), at(time.Hour))
+		f.must(err)
+		return held
+	}
+	if begin("cut off") != nil || begin("ended") != nil || begin("cut off") == nil {
+		t.Fatal("a key can be begun once")
+	}
+	f.must(f.s.CompleteIdempotent(f.ctx, workspace, "ended", []byte("answer"), at(time.Hour)))
+	f.must(f.s.Close())
+
+	f.s = db.open()
+	if held := begin("cut off"); held != nil {
+		t.Errorf("a call that did not end holds its key: %+v", held)
+	}
+	if held := begin("ended"); held == nil || string(held.Answer) != "answer" {
+		t.Errorf("the stored answer is %+v", held)
+	}
+}
+
 // TestSQLiteCrash copies the files of a running database, as they would be found after its process was killed.
 func TestSQLiteCrash(t *testing.T) {
 	db := newSQLite(t)
