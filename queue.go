@@ -26,7 +26,7 @@ const (
 	StateCancelled DeliveryState = 12 // discarded
 )
 
-// WaitingStates are the states from which a node may claim a delivery, in the order of preference.
+// WaitingStates are the states from which a node may claim a delivery.
 func WaitingStates() []DeliveryState {
 	return []DeliveryState{StateFresh, StateRetry, StateReplay}
 }
@@ -86,6 +86,7 @@ type Outcome struct {
 
 // Due is a webhook for which deliveries wait.
 type Due struct {
-	WebhookID WebhookID
-	At        time.Time // when the first is due
+	WorkspaceID WorkspaceID
+	WebhookID   WebhookID
+	At          time.Time // when the first is due
 }

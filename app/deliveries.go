@@ -105,7 +105,7 @@ func (a *App) RetryDelivery(ctx context.Context, who Caller, ref string) (postro
 	if !done {
 		return d, postroom.Errorf(postroom.CodeConflict, "The delivery is being attempted right now.")
 	}
-	a.Engine.Wake(d.WebhookID, state, now)
+	a.Engine.Wake(who.Workspace, d.WebhookID, state, now)
 	return a.Store.Delivery(ctx, who.Workspace, d.ID)
 }
 

@@ -308,7 +308,7 @@ func (a *App) ReplayEvent(ctx context.Context, who Caller, id string, webhooks [
 	wanted := map[postroom.WebhookID]bool{}
 	for _, w := range to {
 		wanted[w] = true
-		a.Engine.Wake(w, postroom.StateReplay, now)
+		a.Engine.Wake(who.Workspace, w, postroom.StateReplay, now)
 	}
 	all, err := a.Store.DeliveriesOf(ctx, who.Workspace, e.ID)
 	replayed := []postroom.Delivery{}

@@ -420,7 +420,7 @@ func (a *App) ReplayWebhook(ctx context.Context, who Caller, ref string, f postr
 	for {
 		page, err := a.Store.Replayable(ctx, who.Workspace, w.ID, last, f, replayPage)
 		if err != nil || len(page) == 0 {
-			a.Engine.Wake(w.ID, postroom.StateReplay, now)
+			a.Engine.Wake(who.Workspace, w.ID, postroom.StateReplay, now)
 			return total, err
 		}
 		var ids []postroom.DeliveryID

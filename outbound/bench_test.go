@@ -37,7 +37,7 @@ func benchmarkEngine(b *testing.B, webhooks, batch int) {
 		ids = append(ids, r.webhook("a", func(w *storedHook) { w.secrets = secret }))
 	}
 	// More than fits into a lane would be left to the database, which has nothing.
-	places := make(chan struct{}, laneRefill)
+	places := make(chan struct{}, laneWindow/2)
 	arrived := sender(func(*http.Request) (*egress.Result, error) {
 		<-places
 		return &egress.Result{StatusCode: http.StatusAccepted, Header: http.Header{"Content-Length": {"0"}}}, nil

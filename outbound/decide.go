@@ -59,7 +59,7 @@ func Decide(d postroom.DeliveryID, made int, r Result, p Policy, now time.Time) 
 		return postroom.Outcome{State: postroom.StateFailed}, failure
 	}
 	wait := p.Schedule[max(made, 1)-1]
-	wait += time.Duration(float64(wait) * p.Jitter * share(d, made))
+	wait += time.Duration(float64(wait) * p.Jitter * spread(d, made))
 	if r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusServiceUnavailable {
 		if asked, ok := retryAfter(r.RetryAfter, now); ok {
 			wait = max(wait, asked)
@@ -99,8 +99,8 @@ func failureOf(r Result, p Policy) *postroom.AttemptError {
 	}
 }
 
-// share draws a number from 0 to 1 for an attempt of a delivery.
-func share(d postroom.DeliveryID, made int) float64 {
+// spread draws a number from 0 to 1 for an attempt of a delivery.
+func spread(d postroom.DeliveryID, made int) float64 {
 	// The last eight bytes of an id are random; one round of splitmix64 mixes in the attempt.
 	x := binary.BigEndian.Uint64(d[8:]) + uint64(made)*0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -28,7 +28,7 @@ const claimAgain = time.Second
 // loadLane claims for one lane, unless its webhook is not active.
 func (e *Engine) loadLane(ctx context.Context, d demand) error {
 	before := e.now()
-	if d.room == 0 { // memory is full: look again soon
+	if d.room() == 0 { // memory is full: look again soon
 		e.lanes.retryLoad(d, before.Add(100*time.Millisecond))
 		return nil
 	}
@@ -44,9 +44,9 @@ func (e *Engine) loadLane(ctx context.Context, d demand) error {
 	found := map[postroom.DeliveryState]time.Time{}
 	jobs, err := e.claim(ctx, d, before, found)
 	if err != nil {
-		for _, state := range d.states {
-			if _, looked := found[state]; !looked {
-				found[state] = e.now().Add(claimAgain)
+		for _, w := range d.wants {
+			if _, looked := found[w.state]; !looked {
+				found[w.state] = e.now().Add(claimAgain)
 			}
 		}
 	}
@@ -54,33 +54,28 @@ func (e *Engine) loadLane(ctx context.Context, d demand) error {
 	return err
 }
 
-// claim claims for one lane from each state where something is due, first attempts first, and notes in found when more
-// is due there. What it got before an error counts.
+// claim claims for one lane from each state where something is due, and notes in found when more is due there. What it got before an error counts.
 func (e *Engine) claim(ctx context.Context, d demand, before time.Time, found map[postroom.DeliveryState]time.Time) (jobs []*postroom.Job, err error) {
 	// A stop does not cut claims off: what one has leased meanwhile would be nobody's until the lease ends.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
-	for _, state := range d.states {
-		limit := min(d.room-len(jobs), claimLimit)
-		if limit <= 0 {
-			break
-		}
-		claimed, err := e.store.Claim(ctx, d.webhook, state, before, before.Add(e.lease), limit)
+	for _, w := range d.wants {
+		claimed, err := e.store.Claim(ctx, d.webhook, w.state, before, before.Add(e.lease), w.room)
 		if err != nil {
 			return jobs, err
 		}
 		jobs = append(jobs, claimed...)
-		if len(claimed) == limit { // there may be more
-			found[state] = before
+		if len(claimed) == w.room { // there may be more
+			found[w.state] = before
 			continue
 		}
-		next, some, err := e.store.NextDue(ctx, d.webhook, state)
+		next, some, err := e.store.NextDue(ctx, d.webhook, w.state)
 		if err != nil {
 			return jobs, err
 		}
-		found[state] = time.Time{}
+		found[w.state] = time.Time{}
 		if some {
-			found[state] = next
+			found[w.state] = next
 		}
 	}
 	return jobs, nil
@@ -129,7 +124,7 @@ func (e *Engine) discover(ctx context.Context) error {
 				return err
 			}
 			for _, d := range page {
-				e.lanes.due(d.WebhookID, state, d.At)
+				e.lanes.due(d.WorkspaceID, d.WebhookID, state, d.At)
 				after = d.WebhookID
 			}
 			if len(page) < discoverPage {

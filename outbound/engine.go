@@ -51,7 +51,8 @@ type Config struct {
 	Log       *slog.Logger     // nil for none
 	// Shared tells that other nodes use the same database, so that their changes must be looked for.
 	Shared bool
-	// Workers bounds how many attempts are under way at once; 0 for 1024.
+	// Workers bounds how many attempts are under way at once; 0 for 2048. A workspace has at most a half of those that the others
+	// leave, and a quarter more for webhooks that have none under way.
 	Workers int
 	// Lease is how long a delivery is this node's before another may take it; 0 for a minute. It is renewed while the
 	// delivery waits or is attempted.
@@ -93,7 +94,7 @@ func New(c Config) *Engine {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Workers == 0 {
-		c.Workers = 1024
+		c.Workers = 2048
 	}
 	if c.Lease == 0 {
 		c.Lease = time.Minute
@@ -107,7 +108,7 @@ func New(c Config) *Engine {
 		matchers:      matchers{store: c.Store, filters: c.Filters, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
 		targets: targets{store: c.Store, opener: c.Opener, userAgent: c.UserAgent, now: c.Now,
 			ready: map[postroom.WebhookID]*Target{}},
-		lanes:   newLanes(c.Now),
+		lanes:   newLanes(c.Now, c.Workers),
 		results: make(chan *postroom.Finish, maxResults),
 		abandon: make(chan struct{}),
 	}
@@ -200,20 +201,20 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 	target, err := e.targets.get(ctx, job.WebhookID)
 	if err != nil {
 		e.log.Error("a webhook cannot be read; its delivery is put back", "webhook", job.WebhookID, "error", err)
-		e.lanes.left(job.WebhookID)
+		e.lanes.left(job)
 		e.release([]*postroom.Job{job})
-		e.lanes.due(job.WebhookID, job.From, e.now().Add(claimAgain))
+		e.lanes.due(job.Event.WorkspaceID, job.WebhookID, job.From, e.now().Add(claimAgain))
 		return
 	}
 	if !target.gone && target.Status != postroom.WebhookActive {
-		e.lanes.left(job.WebhookID)
-		e.release(append(e.lanes.stop(job.WebhookID), job)) // held until somebody resumes it
-		if !e.targets.current(target) {                     // somebody may have, before the lane stopped
-			e.lanes.start(job.WebhookID, e.now())
+		e.lanes.left(job)
+		e.release(append(e.lanes.stop(job.Event.WorkspaceID, job.WebhookID), job)) // held until somebody resumes it
+		if !e.targets.current(target) {                                            // somebody may have, before the lane stopped
+			e.lanes.start(job.Event.WorkspaceID, job.WebhookID, e.now())
 		}
 		return
 	}
-	e.lanes.limit(job.WebhookID, target.Concurrency, target.RateLimit)
+	e.lanes.limit(job, target.Concurrency, target.RateLimit)
 	if f := e.attempt(ctx, target, job); f != nil {
 		if f.Attempt != nil {
 			e.judge(ctx, target, f)
@@ -222,7 +223,7 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 	} else { // cut off by the shutdown: it does not count
 		e.release([]*postroom.Job{job})
 	}
-	e.lanes.left(job.WebhookID) // not earlier: when results pile up, nothing more is to begin
+	e.lanes.left(job) // not earlier: when results pile up, nothing more is to begin
 }
 
 // attempt makes one attempt and decides what it means; nil when it was cut off by the shutdown. A panic ends the
@@ -292,17 +293,17 @@ func (e *Engine) Changed(workspace postroom.WorkspaceID, id postroom.WebhookID) 
 	e.matchers.forget(workspace)
 	e.targets.forget(workspace, id)
 	if !id.IsZero() {
-		e.lanes.start(id, e.now())
+		e.lanes.start(workspace, id, e.now())
 		return
 	}
-	for _, id := range e.lanes.stoppable() {
-		e.lanes.start(id, e.now())
+	for _, id := range e.lanes.stoppable(workspace) {
+		e.lanes.start(workspace, id, e.now())
 	}
 }
 
 // Wake tells that deliveries of a webhook were put into the queue by a commit that is over.
-func (e *Engine) Wake(id postroom.WebhookID, state postroom.DeliveryState, at time.Time) {
-	e.lanes.due(id, state, at)
+func (e *Engine) Wake(workspace postroom.WorkspaceID, id postroom.WebhookID, state postroom.DeliveryState, at time.Time) {
+	e.lanes.due(workspace, id, state, at)
 }
 
 // LeaseUntil is the lease that a delivery gets which Try is to attempt.

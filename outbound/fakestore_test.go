@@ -240,14 +240,14 @@ func (s *fakeStore) Release(_ context.Context, jobs []*postroom.Job, now time.Ti
 
 func (s *fakeStore) Due(_ context.Context, state postroom.DeliveryState, after postroom.WebhookID, limit int) (all []postroom.Due, err error) {
 	err = s.do("Due", func() error {
-		first := map[postroom.WebhookID]time.Time{}
+		first := map[postroom.WebhookID]postroom.Due{}
 		for _, d := range s.queue {
-			if at, ok := first[d.webhook]; d.state == state && bytes.Compare(d.webhook[:], after[:]) > 0 && (!ok || d.due.Before(at)) {
-				first[d.webhook] = d.due
+			if known, ok := first[d.webhook]; d.state == state && bytes.Compare(d.webhook[:], after[:]) > 0 && (!ok || d.due.Before(known.At)) {
+				first[d.webhook] = postroom.Due{WorkspaceID: d.event.WorkspaceID, WebhookID: d.webhook, At: d.due}
 			}
 		}
-		for id, at := range first {
-			all = append(all, postroom.Due{WebhookID: id, At: at})
+		for _, d := range first {
+			all = append(all, d)
 		}
 		slices.SortFunc(all, func(a, b postroom.Due) int { return bytes.Compare(a.WebhookID[:], b.WebhookID[:]) })
 		all = all[:min(limit, len(all))]

@@ -28,36 +28,89 @@ func TestLanesAgainstAModel(t *testing.T) {
 // check holds the lanes against the model, and against the rules that always hold.
 func (m *laneModel) check(t *rapid.T) {
 	m.checkAccounts(t)
-	active := map[postroom.WebhookID]int{}
+	active := map[laneKey]int{}
 	for _, j := range m.out {
-		active[j.WebhookID]++
+		active[laneKey{j.WebhookID, j.From}]++
 	}
 	for _, id := range m.webhooks {
 		l := m.byID[id]
 		if l == nil {
-			if len(m.queued[id])+m.promisedTo(id)+active[id] > 0 {
-				t.Fatal("a lane that is in use was dropped")
+			for _, state := range postroom.WaitingStates() {
+				if key := (laneKey{id, state}); len(m.queued[key])+m.promisedTo(id, state)+active[key] > 0 {
+					t.Fatal("a lane that is in use was dropped")
+				}
 			}
 			continue
 		}
-		if !slices.Equal(l.queue[l.head:], m.queued[id]) {
-			t.Fatalf("%d deliveries are queued, want %d, in this order", l.queued(), len(m.queued[id]))
+		total := 0
+		for _, state := range postroom.WaitingStates() {
+			q, key := &l.shares[state], laneKey{id, state}
+			if !slices.Equal(q.queue[q.head:], m.queued[key]) {
+				t.Fatalf("%d deliveries are queued, want %d, in this order", q.queued(), len(m.queued[key]))
+			}
+			if q.reserved != m.promisedTo(id, state) || q.active != active[key] {
+				t.Fatalf("%d reserved, %d active; want %d, %d", q.reserved, q.active, m.promisedTo(id, state), active[key])
+			}
+			if q.places() > most(state) {
+				t.Fatalf("the lane holds %d", q.places())
+			}
+			total += q.active
 		}
-		if l.reserved != m.promisedTo(id) || l.active != active[id] {
-			t.Fatalf("%d reserved, %d active; want %d, %d", l.reserved, l.active, m.promisedTo(id), active[id])
-		}
-		if l.queued()+l.reserved > laneWindow {
-			t.Fatalf("the lane holds %d", l.queued()+l.reserved)
+		if l.active != total || l.tenant != m.tenants[m.workspace(id)] {
+			t.Fatalf("%d attempts are under way, want %d", l.active, total)
 		}
 		if m.lowered[id] && l.active <= l.concurrency {
 			delete(m.lowered, id)
 		}
 		m.checkLane(t, l)
 	}
+	m.checkTenants(t)
 	for i, l := range m.wakes {
 		if l.heapSlot != i+1 || i > 0 && m.wakes[(i-1)/2].wakeAt.After(l.wakeAt) {
 			t.Fatal("the heap is no heap")
 		}
+	}
+}
+
+// checkTenants checks that the accounts of the workspaces are those of their lanes, and that the rings are whole.
+func (m *laneModel) checkTenants(t *rapid.T) {
+	ready, active, turns := 0, 0, 0
+	for id, tenant := range m.tenants {
+		places, bytes, lanes, under := 0, 0, 0, 0
+		for _, j := range m.held {
+			if j.Event.WorkspaceID == id {
+				places++
+				bytes += len(j.Event.Data)
+			}
+		}
+		for _, j := range m.promises {
+			if j.Event.WorkspaceID == id {
+				bytes += len(j.Event.Data)
+			}
+		}
+		for _, l := range m.byID {
+			if l.tenant == tenant {
+				lanes++
+				under += l.active
+				for state := range l.shares {
+					places += l.shares[state].reserved
+				}
+			}
+		}
+		if tenant.places != places || tenant.bytes != bytes || tenant.lanes != lanes || tenant.active != under {
+			t.Fatalf("a workspace has %+v, want %d places, %d bytes, %d lanes, %d attempts", tenant, places, bytes, lanes, under)
+		}
+		ready += len(tenant.ring)
+		active += under
+		if len(tenant.ring) > 0 {
+			turns++
+			if !slices.Contains(m.turns, tenant) {
+				t.Fatal("a workspace with work has no turn")
+			}
+		}
+	}
+	if m.ready != ready || m.active != active || len(m.turns) != turns {
+		t.Fatalf("%d lanes are ready, %d attempts under way, %d turns; want %d, %d, %d", m.ready, m.active, len(m.turns), ready, active, turns)
 	}
 }
 
@@ -67,10 +120,12 @@ func (m *laneModel) checkAccounts(t *rapid.T) {
 		bytes += len(j.Event.Data)
 	}
 	for _, id := range m.webhooks {
-		promised += m.promisedTo(id)
+		for _, state := range postroom.WaitingStates() {
+			promised += m.promisedTo(id, state)
+		}
 	}
 	holding := map[postroom.DeliveryID]*postroom.Job{}
-	for _, j := range slices.Concat(m.queued[m.webhooks[0]], m.queued[m.webhooks[1]], m.queued[m.webhooks[2]], m.out, m.ended) {
+	for _, j := range slices.Concat(m.all(m.webhooks[0]), m.all(m.webhooks[1]), m.all(m.webhooks[2]), m.out, m.ended) {
 		if m.fenced[j.DeliveryID] == j {
 			holding[j.DeliveryID] = j
 			bytes += len(j.Event.Data)
@@ -89,20 +144,21 @@ func (m *laneModel) checkAccounts(t *rapid.T) {
 // checkLane checks that a lane is wherever it must be so that what it has to do is done some time.
 func (m *laneModel) checkLane(t *rapid.T, l *lane) {
 	places := 0
-	for _, other := range m.ring {
+	for _, other := range l.tenant.ring {
 		if other == l {
 			places++
 		}
 	}
-	if work := l.queued() > 0 && l.active < l.concurrency; work != l.inRing || places > 1 || l.inRing != (places == 1) {
+	if work := l.hasWork(); work != (l.inRing || l.crowded) || places > 1 || l.inRing != (places == 1) ||
+		l.crowded != slices.Contains(l.tenant.crowded, l) {
 		t.Fatalf("work that may go out: %v, in the ring: %v, %d times", work, l.inRing, places)
 	}
 	loading := slices.Contains(m.loads, l) || slices.ContainsFunc(m.demands, func(d demand) bool { return d.webhook == l.webhook })
 	if loading != l.loading {
 		t.Fatalf("a claim is under way or asked for: %v, noted: %v", loading, l.loading)
 	}
-	due := l.nextDue()
-	wants := !due.IsZero() && !l.stopped && !l.loading && l.queued()+l.reserved < laneRefill
+	due := l.wants()
+	wants := !due.IsZero() && !l.stopped && !l.loading
 	if soon := m.clock.Add(time.Second); wants && (l.heapSlot == 0 || l.wakeAt.After(later(due, soon))) {
 		t.Fatalf("something is due at %v, and nobody will look for it", due)
 	}
@@ -128,18 +184,18 @@ func (m *laneModel) windDown(t *rapid.T) {
 		m.Cancel(t)
 	}
 	for _, id := range m.webhooks {
-		m.limit(id, 1000, nil)
+		m.limit(m.job(id, postroom.StateFresh, 0), 1000, nil)
 	}
-	for len(m.ring) > 0 {
+	for len(m.turns) > 0 || len(m.out) > 0 { // replays take turns with themselves
 		m.Take(t)
+		if len(m.out) > 0 {
+			m.Left(t)
+		}
 	}
 	for id, queue := range m.queued {
 		if len(queue) > 0 {
 			t.Fatalf("%d deliveries of %v never came out", len(queue), id)
 		}
-	}
-	for len(m.out) > 0 {
-		m.Left(t)
 	}
 	for len(m.ended) > 0 {
 		m.Forget(t)

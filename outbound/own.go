@@ -24,7 +24,7 @@ const (
 func (e *Engine) judge(ctx context.Context, target *Target, f *postroom.Finish) {
 	a := f.Attempt
 	now := a.At.Add(a.Phases.Total)
-	before, after, out := e.lanes.judge(f.Job.WebhookID, f.Outcome, a.Phases.Total, a.At, now)
+	before, after, out := e.lanes.judge(f.Job, f.Outcome, a.Phases.Total, a.At, now)
 	if after == before && f.Outcome.State != postroom.StateFailed {
 		return // the usual case
 	}
@@ -33,7 +33,7 @@ func (e *Engine) judge(ctx context.Context, target *Target, f *postroom.Finish) 
 	}
 	e.release(out)
 	for _, j := range out {
-		e.lanes.due(j.WebhookID, j.From, now)
+		e.lanes.due(j.Event.WorkspaceID, j.WebhookID, j.From, now)
 	}
 	if reason := disableReason(after, target.Disable, now); reason != "" && f.Outcome.Stop == "" {
 		f.Outcome.Stop, f.Outcome.Reason = postroom.WebhookDisabled, reason

@@ -75,7 +75,7 @@ func (e *Engine) prepare(ctx context.Context, o *Outgoing) (*postroom.Publicatio
 	p.Deliveries = make([]postroom.NewDelivery, len(who))
 	for i, s := range who {
 		d := postroom.NewDelivery{ID: postroom.Next[postroom.DeliveryKind](e.ids, now), WebhookID: s.id, State: waiting, DueAt: now}
-		if s.active && waiting == postroom.StateFresh && e.lanes.reserve(s.id, len(o.Event.Data)) {
+		if s.active && waiting == postroom.StateFresh && e.lanes.reserve(o.Event.WorkspaceID, s.id, len(o.Event.Data)) {
 			d.State, d.DueAt = postroom.StateLeased, now.Add(e.lease)
 		}
 		o.Webhooks[i], p.Deliveries[i] = s.id, d
@@ -116,7 +116,7 @@ func (e *Engine) handOver(p *postroom.Publication) {
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
 		if d.State != postroom.StateLeased {
-			e.lanes.due(d.WebhookID, d.State, d.DueAt)
+			e.lanes.due(p.Event.WorkspaceID, d.WebhookID, d.State, d.DueAt)
 			continue
 		}
 		e.lanes.fill(&postroom.Job{DeliveryID: d.ID, WebhookID: d.WebhookID, Event: p.Event, From: postroom.StateFresh, Claim: 1,
@@ -128,7 +128,7 @@ func (e *Engine) cancelReservations(pubs []*postroom.Publication) {
 	for _, p := range pubs {
 		for i := range p.Deliveries {
 			if p.Deliveries[i].State == postroom.StateLeased {
-				e.lanes.cancel(p.Deliveries[i].WebhookID, len(p.Event.Data))
+				e.lanes.cancel(p.Event.WorkspaceID, p.Deliveries[i].WebhookID, len(p.Event.Data))
 			}
 		}
 	}

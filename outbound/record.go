@@ -80,7 +80,7 @@ func (e *Engine) recorded(f *postroom.Finish) {
 	case f.Outcome.Stop != "":
 		e.Changed(f.Job.Event.WorkspaceID, f.Job.WebhookID)
 	case f.Outcome.State == postroom.StateRetry:
-		e.lanes.due(f.Job.WebhookID, postroom.StateRetry, f.Outcome.NextAt)
+		e.lanes.due(f.Job.Event.WorkspaceID, f.Job.WebhookID, postroom.StateRetry, f.Outcome.NextAt)
 	}
 }
 

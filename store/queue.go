@@ -56,7 +56,7 @@ func (s *Store) Due(ctx context.Context, state postroom.DeliveryState, after pos
 		return q.each(ctx, "queue_webhooks", func(row func(...any) error) error {
 			var d postroom.Due
 			var at int64
-			err := row(&d.WebhookID, &at)
+			err := row(&d.WorkspaceID, &d.WebhookID, &at)
 			d.At = fromMicros(at)
 			all = append(all, d)
 			return err

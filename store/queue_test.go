@@ -129,7 +129,7 @@ func testDue(f *fixture) {
 			p.Deliveries[0].DueAt = first.Add(time.Duration((k+7)%each) * time.Minute)
 			pubs = append(pubs, p)
 		}
-		want = append(want, postroom.Due{WebhookID: webhook, At: first})
+		want = append(want, postroom.Due{WorkspaceID: workspace, WebhookID: webhook, At: first})
 	}
 	f.publish(pubs...)
 

@@ -25,7 +25,7 @@ WITH RECURSIVE w (webhook_id) AS (
   UNION ALL
   SELECT (SELECT d.webhook_id FROM deliveries d WHERE d.state = $1 AND d.state < 10 AND d.webhook_id > w.webhook_id ORDER BY d.webhook_id LIMIT 1)
   FROM w WHERE w.webhook_id IS NOT NULL)
-SELECT w.webhook_id,
+SELECT (SELECT h.workspace_id FROM webhooks h WHERE h.id = w.webhook_id), w.webhook_id,
   (SELECT d.due_at FROM deliveries d WHERE d.state = $1 AND d.state < 10 AND d.webhook_id = w.webhook_id ORDER BY d.due_at LIMIT 1)
 FROM w WHERE w.webhook_id IS NOT NULL LIMIT $3;
 
