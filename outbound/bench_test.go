@@ -64,13 +64,13 @@ func benchmarkEngine(b *testing.B, webhooks, batch int) {
 				next.Lock()
 				from := turn
 				turn = (turn + perEvent) % webhooks
+				for range perEvent { // one publisher at a time, or all might wait with a part of what they need
+					places <- struct{}{}
+				}
 				next.Unlock()
 				now := time.Now()
 				events = append(events, &Outgoing{To: ids[from : from+perEvent], Event: &postroom.Event{ID: postroom.NewID[postroom.EventKind](now),
 					WorkspaceID: r.workspace, Type: "email.opened", Time: now, Data: data}})
-				for range perEvent {
-					places <- struct{}{}
-				}
 			}
 			if err := e.Publish(ctx, events); err != nil {
 				b.Error(err)
