@@ -15,7 +15,7 @@ type Event struct {
 	Time        time.Time // when it happened, to the microsecond; by default when it was published
 	Actor       string    // who or what caused it, in the publisher's words
 	OrderingKey string    // what must stay in order with it; by default the contact
-	Contact     string    // data.contact.email, else its id, for finding
+	Contact     string    // data.contact.email, else its id, uid or phone, for finding
 	Campaign    string    // data.campaign.id, for finding
 	Data        []byte    // the JSON object as it came, byte for byte
 }

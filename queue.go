@@ -13,6 +13,9 @@ import "time"
 //	StateReplay      any waiting state ──▶ StateCancelled
 //
 // Only the holder of the newest claim may move a delivery out of StateLeased, until its lease runs out.
+//
+// A delivery with an order key that is published while another of the key is in the queue begins in StateParked. At most one
+// of a key is in the queue in another state: the head. When the head ends, the first that is parked becomes StateFresh.
 type DeliveryState int
 
 // The states of a delivery.
@@ -21,6 +24,7 @@ const (
 	StateFresh     DeliveryState = 1  // waits for its first attempt
 	StateRetry     DeliveryState = 2  // waits for another attempt
 	StateReplay    DeliveryState = 3  // waits, because a person asked for it again
+	StateParked    DeliveryState = 4  // waits until those of its order key that came before it have ended; nobody claims it
 	StateSucceeded DeliveryState = 10 // the receiver took it
 	StateFailed    DeliveryState = 11 // given up
 	StateCancelled DeliveryState = 12 // discarded
@@ -50,6 +54,10 @@ type NewDelivery struct {
 	State     DeliveryState // StateLeased for one that goes straight to this node's lane, else a waiting state
 	DueAt     time.Time     // when the lease ends, or when it is due
 	Test      bool
+	OrderKey  *string // what it must stay in order with, among those of its webhook; nil for nothing
+
+	// Set by the store.
+	Parked bool // it waits behind others of its key: it was stored in StateParked, and neither leased nor due
 }
 
 // Job is a delivery that this node has leased, with all that an attempt needs but the webhook.
@@ -62,6 +70,7 @@ type Job struct {
 	Attempts   int           // made before
 	LeaseUntil time.Time
 	Test       bool
+	OrderKey   *string // nil for none
 }
 
 // Finish is the end of one attempt: what happened, and what becomes of the delivery.
@@ -74,6 +83,7 @@ type Finish struct {
 
 	// Set by the store.
 	Lost bool // another claim was newer: the attempt was logged, the delivery left alone
+	Next bool // the next delivery of the order key waits now in StateFresh
 }
 
 // Outcome is what an attempt means for its delivery.
@@ -82,6 +92,15 @@ type Outcome struct {
 	NextAt time.Time     // when to try again, with StateRetry
 	Stop   WebhookStatus // what the webhook is to become: WebhookPaused or WebhookDisabled; empty to leave it
 	Reason string        // why, with Stop
+}
+
+// Ended tells whether the delivery leaves the queue.
+func (o Outcome) Ended() bool { return o.State >= StateSucceeded }
+
+// OrderCursor is a place in the list of all order keys.
+type OrderCursor struct {
+	WebhookID WebhookID
+	Key       string
 }
 
 // Due is a webhook for which deliveries wait.

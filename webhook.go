@@ -1,6 +1,9 @@
 package postroom
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Webhook is an outgoing subscription: which events go where, how they look, how they are signed and retried.
 type Webhook struct {
@@ -68,6 +71,27 @@ const (
 	OrderingWebhook Ordering = "webhook" // one after the other
 	OrderingKey     Ordering = "key"     // one after the other for each ordering key
 )
+
+// Orderings are all the orders, for checks and documentation.
+func Orderings() []Ordering { return []Ordering{OrderingNone, OrderingWebhook, OrderingKey} }
+
+// KeyOf is what an event's delivery must stay in order with, among those of the webhook; nil for nothing. Without an ordering
+// key of its own an event is ordered by its contact, of which upper and lower case are the same.
+func (o Ordering) KeyOf(e *Event) *string {
+	var key string
+	switch {
+	case o == OrderingWebhook: // all have the same
+	case o != OrderingKey:
+		return nil
+	case e.OrderingKey != "":
+		key = e.OrderingKey
+	case e.Contact != "":
+		key = strings.ToLower(e.Contact)
+	default:
+		return nil
+	}
+	return &key
+}
 
 // DisableAfter says when failures disable a webhook; a zero leaves that condition out.
 type DisableAfter struct {

@@ -142,7 +142,7 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 			s.Enum = anys([]postroom.WebhookStatus{postroom.WebhookActive, postroom.WebhookPaused, postroom.WebhookDisabled})
 		}
 	case reflect.TypeFor[postroom.Ordering]():
-		s.Enum = anys([]postroom.Ordering{postroom.OrderingNone, postroom.OrderingWebhook, postroom.OrderingKey})
+		s.Enum = anys(postroom.Orderings())
 	case reflect.TypeFor[postroom.AuthType]():
 		s.Enum = anys([]postroom.AuthType{postroom.AuthNone, postroom.AuthAPIKey, postroom.AuthBearer, postroom.AuthBasic, postroom.AuthHeader, postroom.AuthQuery})
 	case reflect.TypeFor[postroom.SecretKind]():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,6 +130,9 @@ func checkDelivery(p *postroom.Problems, s *postroom.WebhookSettings) {
 			p.Add("/rate_limit/period", "this is %s to %s", postroom.Duration(minPeriod), postroom.Duration(maxPeriod))
 		}
 	}
+	if !slices.Contains(postroom.Orderings(), s.Ordering) {
+		p.Add("/ordering", "this is none, webhook or key")
+	}
 	if s.Disable.Failures < 0 {
 		p.Add("/disable_after/failures", "this is 0 (never) or more")
 	}
@@ -250,8 +254,5 @@ func checkLater(p *postroom.Problems, s *postroom.WebhookSettings) {
 	}
 	if s.Payload != nil {
 		p.Add("/payload", "this version sends the dialect's own payload: leave it null")
-	}
-	if s.Ordering != postroom.OrderingNone {
-		p.Add("/ordering", "this version has the ordering none")
 	}
 }

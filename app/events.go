@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -118,7 +119,7 @@ func checkText(p *postroom.Problems, pointer, text string, most int) {
 
 // describe takes from an event's data what it is found and ordered by.
 func describe(e *postroom.Event) error {
-	var contactID string
+	var id, uid, phone string
 	err := payload.Members(e.Data, func(key, raw []byte) error {
 		switch string(key) {
 		case "contact":
@@ -130,7 +131,11 @@ func describe(e *postroom.Event) error {
 				case "email":
 					e.Contact = scalar(raw)
 				case "id":
-					contactID = scalar(raw)
+					id = scalar(raw)
+				case "uid":
+					uid = scalar(raw)
+				case "phone":
+					phone = scalar(raw)
 				}
 				return nil
 			})
@@ -150,9 +155,7 @@ func describe(e *postroom.Event) error {
 	if err != nil {
 		return postroom.Invalid(postroom.CodeBadJSON, "/data", "%s", err.Error())
 	}
-	if e.Contact == "" {
-		e.Contact = contactID
-	}
+	e.Contact = cmp.Or(e.Contact, id, uid, phone)
 	return nil
 }
 

@@ -145,6 +145,33 @@ func (e *Engine) sweep(ctx context.Context) error {
 	return e.discover(ctx)
 }
 
+// mendStep is how many order keys one look at them takes: a few milliseconds of the database.
+const mendStep = 100
+
+// mend looks at some of the order keys, others each time, and wakes those deliveries that wait behind nothing. There are none
+// unless a process died between two steps: this is what makes sure that nothing waits for ever.
+func (e *Engine) mend(ctx context.Context) error {
+	next, freed, err := e.store.MendOrder(ctx, e.mended, e.now(), mendStep)
+	if err != nil {
+		return err
+	}
+	e.mended = next
+	for _, d := range freed {
+		e.log.Warn("deliveries that waited in order behind nothing were found", "webhook", d.WebhookID)
+		e.lanes.due(d.WorkspaceID, d.WebhookID, postroom.StateFresh, d.At)
+	}
+	return nil
+}
+
+// mendAll looks at all order keys.
+func (e *Engine) mendAll(ctx context.Context) error {
+	for {
+		if err := e.mend(ctx); err != nil || e.mended == (postroom.OrderCursor{}) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
 // renew prolongs the leases of what this node holds.
 func (e *Engine) renew(ctx context.Context) error {
 	now := e.now()

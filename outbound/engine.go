@@ -25,6 +25,7 @@ type Store interface {
 	Due(ctx context.Context, state postroom.DeliveryState, after postroom.WebhookID, limit int) ([]postroom.Due, error)
 	NextDue(ctx context.Context, webhook postroom.WebhookID, state postroom.DeliveryState) (at time.Time, some bool, err error)
 	TakeOver(ctx context.Context, now time.Time) (int64, error)
+	MendOrder(ctx context.Context, after postroom.OrderCursor, now time.Time, limit int) (next postroom.OrderCursor, freed []postroom.Due, err error)
 	Failing(ctx context.Context, visit func(webhook postroom.WebhookID, h postroom.Health)) error
 
 	Subscriptions(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.Subscription, int64, error)
@@ -72,6 +73,7 @@ type Engine struct {
 	maxWorkers    int
 	checkRevision bool
 	revisions     map[postroom.WorkspaceID]int64 // as follow saw them last
+	mended        postroom.OrderCursor           // up to where mend has looked
 
 	matchers matchers
 	targets  targets
@@ -138,6 +140,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	helpers.Go(func() { e.every(ctx, discoverEvery, "looking for what waits in the database", e.discover) })
 	helpers.Go(func() { e.every(ctx, sweepEvery, "taking over what others left", e.sweep) })
+	helpers.Go(func() {
+		if err := e.mendAll(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error("not all that waits in order could be looked at; going on later", "error", err)
+		}
+		e.every(ctx, sweepEvery, "looking for what waits in order behind nothing", e.mend)
+	})
 	if e.checkRevision {
 		helpers.Go(func() { e.every(ctx, time.Second, "following changes to webhooks", e.follow) })
 	}

@@ -42,6 +42,7 @@ type stored struct {
 	due      time.Time
 	attempts int
 	test     bool
+	key      *string // of its order
 	log      []*postroom.Attempt
 }
 
@@ -128,14 +129,53 @@ func (s *fakeStore) Publish(ctx context.Context, pubs []*postroom.Publication) e
 }
 
 func (s *fakeStore) insert(p *postroom.Publication) {
-	for _, d := range p.Deliveries {
-		row := &stored{id: d.ID, webhook: d.WebhookID, event: p.Event, state: d.State, due: stamp(d.DueAt), test: d.Test}
-		if d.State == postroom.StateLeased {
+	for i := range p.Deliveries {
+		d := &p.Deliveries[i]
+		row := &stored{id: d.ID, webhook: d.WebhookID, event: p.Event, state: d.State, due: stamp(d.DueAt), test: d.Test, key: d.OrderKey}
+		line := s.line(d.WebhookID, d.OrderKey)
+		if d.Parked = len(line) > 0; d.Parked {
+			row.state, row.due = postroom.StateParked, stamp(d.ID.Time())
+			if last := line[len(line)-1]; last.state == postroom.StateParked && !row.due.After(last.due) {
+				row.due = last.due.Add(time.Microsecond)
+			}
+		}
+		if row.state == postroom.StateLeased {
 			row.claim = 1
 		}
 		s.deliveries[d.ID], s.queue[d.ID] = row, row
 	}
 	s.published = append(s.published, p.Event)
+}
+
+// line are the rows of an order key that are in the queue: the head, and then what is parked, in its order.
+func (s *fakeStore) line(webhook postroom.WebhookID, key *string) (rows []*stored) {
+	for _, d := range s.queue {
+		if key != nil && d.webhook == webhook && d.key != nil && *d.key == *key {
+			rows = append(rows, d)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *stored) int {
+		if a.state != b.state {
+			return int(a.state - b.state)
+		}
+		return a.due.Compare(b.due)
+	})
+	return rows
+}
+
+// promote makes the first that is parked the head, if there is none.
+func (s *fakeStore) promote(webhook postroom.WebhookID, key *string) bool {
+	line := s.line(webhook, key)
+	if len(line) == 0 || line[0].state != postroom.StateParked {
+		return false
+	}
+	line[0].state = postroom.StateFresh
+	return true
+}
+
+// MendOrder finds nothing: the fake loses no head.
+func (s *fakeStore) MendOrder(context.Context, postroom.OrderCursor, time.Time, int) (none postroom.OrderCursor, freed []postroom.Due, err error) {
+	return none, nil, s.do("MendOrder", func() error { return nil })
 }
 
 func (s *fakeStore) Finish(ctx context.Context, fins []*postroom.Finish) error {
@@ -154,6 +194,7 @@ func (s *fakeStore) Finish(ctx context.Context, fins []*postroom.Finish) error {
 			}
 			if d.state, d.due = f.Outcome.State, stamp(f.Outcome.NextAt); d.state >= postroom.StateSucceeded {
 				delete(s.queue, d.id)
+				f.Next = s.promote(d.webhook, d.key)
 			}
 			if f.Attempt != nil {
 				d.attempts++
@@ -193,7 +234,7 @@ func (s *fakeStore) Claim(_ context.Context, webhook postroom.WebhookID, state p
 			d.state, d.due = postroom.StateLeased, stamp(until)
 			d.claim++
 			jobs = append(jobs, &postroom.Job{DeliveryID: d.id, WebhookID: webhook, Event: d.event, From: state, Claim: d.claim,
-				Attempts: d.attempts, LeaseUntil: until, Test: d.test})
+				Attempts: d.attempts, LeaseUntil: until, Test: d.test, OrderKey: d.key})
 		}
 		return nil
 	})

@@ -21,9 +21,10 @@ type subscriptions struct {
 
 // subscriber is what matching needs of one webhook.
 type subscriber struct {
-	id     postroom.WebhookID
-	active bool
-	filter *filter // nil for none
+	id       postroom.WebhookID
+	active   bool
+	ordering postroom.Ordering // empty for none
+	filter   *filter           // nil for none
 }
 
 // indexSubscriptions makes the index. A filter that does not compile is reported, and its webhook gets nothing.
@@ -31,7 +32,7 @@ func indexSubscriptions(subs []postroom.Subscription, revision int64, filters *e
 	var failed []error
 	x := &subscriptions{revision: revision, exact: map[string][]*subscriber{}, groups: map[string][]*subscriber{}}
 	for _, s := range subs {
-		who := &subscriber{id: s.ID, active: s.Status == postroom.WebhookActive}
+		who := &subscriber{id: s.ID, active: s.Status == postroom.WebhookActive, ordering: s.Settings.Ordering}
 		var err error
 		if who.filter, err = compileFilter(filters, s); err != nil {
 			failed = append(failed, err)

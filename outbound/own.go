@@ -61,11 +61,12 @@ func (e *Engine) judge(ctx context.Context, target *Target, f *postroom.Finish) 
 func (e *Engine) own(ctx context.Context, target *Target, eventType string, data []byte, now time.Time) *postroom.Publication {
 	o := &Outgoing{State: postroom.StateFresh, Except: target.ID, Event: &postroom.Event{ID: postroom.Next[postroom.EventKind](e.ids, now),
 		WorkspaceID: target.WorkspaceID, Type: eventType, Time: now.UTC().Truncate(time.Microsecond), Data: data}}
-	p, err := e.prepare(ctx, o)
+	index, err := e.matchers.get(ctx, target.WorkspaceID)
 	if err != nil {
 		e.log.Error("an event of Postroom's own could not be made", "type", eventType, "webhook", target.ID, "error", err)
 		return nil
 	}
+	p := e.prepare(o, index)
 	p.Revision = 0 // a change of subscriptions at the same time must not undo the result
 	return p
 }

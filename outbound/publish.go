@@ -29,12 +29,18 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
 	ctx = context.WithoutCancel(ctx)
 	for try := 0; len(events) > 0; try++ {
 		pubs := make([]*postroom.Publication, len(events))
+		var index *subscriptions // the same for all: when it is stale, none of them may get ahead of those before it
+		var of postroom.WorkspaceID
 		for i, o := range events {
-			p, err := e.prepare(ctx, o)
-			if err != nil {
-				e.cancelReservations(pubs[:i])
-				return err
+			if index == nil || o.Event.WorkspaceID != of {
+				var err error
+				if index, err = e.matchers.get(ctx, o.Event.WorkspaceID); err != nil {
+					e.cancelReservations(pubs[:i])
+					return err
+				}
+				of = o.Event.WorkspaceID
 			}
+			p := e.prepare(o, index)
 			if try >= maxRematches {
 				p.Revision = 0 // what changed meanwhile may or may not be seen; the event is not refused for it
 			}
@@ -50,12 +56,8 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
 }
 
 // prepare matches one event and reserves room in the lanes.
-func (e *Engine) prepare(ctx context.Context, o *Outgoing) (*postroom.Publication, error) {
+func (e *Engine) prepare(o *Outgoing, index *subscriptions) *postroom.Publication {
 	p := &postroom.Publication{Event: o.Event, Keys: o.Keys}
-	index, err := e.matchers.get(ctx, o.Event.WorkspaceID)
-	if err != nil {
-		return nil, err
-	}
 	var who []*subscriber
 	if o.To != nil {
 		who = index.only(o.To)
@@ -74,13 +76,14 @@ func (e *Engine) prepare(ctx context.Context, o *Outgoing) (*postroom.Publicatio
 	o.Webhooks = make([]postroom.WebhookID, len(who))
 	p.Deliveries = make([]postroom.NewDelivery, len(who))
 	for i, s := range who {
-		d := postroom.NewDelivery{ID: postroom.Next[postroom.DeliveryKind](e.ids, now), WebhookID: s.id, State: waiting, DueAt: now}
+		d := postroom.NewDelivery{ID: postroom.Next[postroom.DeliveryKind](e.ids, now), WebhookID: s.id, State: waiting, DueAt: now,
+			OrderKey: s.ordering.KeyOf(o.Event)}
 		if s.active && waiting == postroom.StateFresh && e.lanes.reserve(o.Event.WorkspaceID, s.id, len(o.Event.Data)) {
 			d.State, d.DueAt = postroom.StateLeased, now.Add(e.lease)
 		}
 		o.Webhooks[i], p.Deliveries[i] = s.id, d
 	}
-	return p, nil
+	return p
 }
 
 // only finds the named webhooks.
@@ -112,15 +115,19 @@ func (e *Engine) published(pubs []*postroom.Publication, events []*Outgoing) (ag
 	return again
 }
 
+// handOver gives the deliveries that are stored to their lanes. What is parked comes when its turn does.
 func (e *Engine) handOver(p *postroom.Publication) {
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
-		if d.State != postroom.StateLeased {
+		switch leased := d.State == postroom.StateLeased; {
+		case leased && d.Parked:
+			e.lanes.cancel(p.Event.WorkspaceID, d.WebhookID, len(p.Event.Data))
+		case leased:
+			e.lanes.fill(&postroom.Job{DeliveryID: d.ID, WebhookID: d.WebhookID, Event: p.Event, From: postroom.StateFresh, Claim: 1,
+				LeaseUntil: d.DueAt, Test: d.Test, OrderKey: d.OrderKey})
+		case !d.Parked:
 			e.lanes.due(p.Event.WorkspaceID, d.WebhookID, d.State, d.DueAt)
-			continue
 		}
-		e.lanes.fill(&postroom.Job{DeliveryID: d.ID, WebhookID: d.WebhookID, Event: p.Event, From: postroom.StateFresh, Claim: 1,
-			LeaseUntil: d.DueAt, Test: d.Test})
 	}
 }
 

@@ -74,6 +74,9 @@ func (e *Engine) recorded(f *postroom.Finish) {
 			e.tell(p.Event)
 		}
 	}
+	if f.Next && !f.Lost {
+		e.lanes.due(f.Job.Event.WorkspaceID, f.Job.WebhookID, postroom.StateFresh, e.now())
+	}
 	switch {
 	case f.Lost:
 		e.log.Warn("a delivery was attempted although another node had taken it over", "delivery", f.Job.DeliveryID)

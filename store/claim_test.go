@@ -21,12 +21,6 @@ func testClaim(f *fixture) {
 	p.Deliveries[1].Test = true
 	f.publish(p)
 	leased := f.leased(workspace, noon(), webhook)[0]
-	ids := func(jobs []*postroom.Job) (found []postroom.DeliveryID) {
-		for _, j := range jobs {
-			found = append(found, j.DeliveryID)
-		}
-		return found
-	}
 	d := p.Deliveries
 
 	if jobs := f.claim(webhook, postroom.StateFresh, at(-time.Microsecond), 10); len(jobs) != 0 {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func deliveriesSQL(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cu
 }
 
 func queueStates() []postroom.DeliveryState {
-	return append(postroom.WaitingStates(), postroom.StateLeased)
+	return append(postroom.WaitingStates(), postroom.StateParked, postroom.StateLeased)
 }
 
 func scanDelivery(row func(...any) error) (d postroom.Delivery, err error) {
@@ -92,7 +93,7 @@ func scanDelivery(row func(...any) error) (d postroom.Delivery, err error) {
 		d.LastAt = &at
 	}
 	d.Status = statusOf(state, postroom.WebhookStatus(webhookStatus))
-	if d.Status == postroom.DeliveryPending && state != postroom.StateLeased {
+	if d.Status == postroom.DeliveryPending && state != postroom.StateLeased && state != postroom.StateParked {
 		at := fromMicros(due)
 		d.NextAt = &at
 	}
@@ -144,13 +145,24 @@ func (s *Store) deliveries(ctx context.Context, name string, args ...any) (all [
 }
 
 // Requeue makes a delivery wait again, in the given state and due at a time. One that is being attempted right now is
-// left alone; then it reports false.
+// left alone; then it reports false. The head of an order key stays the head; any other delivery leaves its order for good.
 func (s *Store) Requeue(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (done bool, err error) {
+	var parked *orderKey
 	err = s.write(ctx, func(q querier) error {
+		var k orderKey
+		switch err := q.one(ctx, "order_parked", []any{&k.webhook, &k.key}, workspace, id); {
+		case err == nil:
+			parked = &k
+		case !errors.Is(err, errNoRow):
+			return err
+		}
 		n, err := q.exec(ctx, "delivery_requeue", workspace, id, int64(state), micros(due))
 		done = n > 0
 		return err
 	})
+	if err == nil && parked != nil { // its turn may have come at the same time: then it is that of the one behind it
+		_, err = s.promote(context.WithoutCancel(ctx), []orderKey{*parked}, due)
+	}
 	return done, err
 }
 

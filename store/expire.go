@@ -17,8 +17,17 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 	if progress == nil {
 		progress = func(int64) {}
 	}
-	if err := s.expire(ctx, before, progress); err != nil {
+	rows := int64(0)
+	if err := s.expire(ctx, before, func(n int64) {
+		rows += n
+		progress(n)
+	}); err != nil {
 		return err
+	}
+	if rows > 0 {
+		if err := s.mendAll(ctx, now); err != nil {
+			return err
+		}
 	}
 	small := []struct {
 		name  string

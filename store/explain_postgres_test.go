@@ -103,6 +103,8 @@ func TestPostgresPlans(t *testing.T) {
 		"queue_count":         {[]any{workspace, webhook}, []string{"webhook_id"}},
 		"queue_oldest":        {[]any{workspace, webhook, int64(1)}, []string{"webhook_id", "state"}},
 		"queue_discard":       {[]any{workspace, webhook, "x", to, 100}, nil},
+		"order_next":          {[]any{webhook, "17"}, []string{"webhook_id", "order_key"}},
+		"order_parked":        {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
 		"delivery_finish":     {[]any{workspace, delivery, int64(1), int64(10), later, int64(1), int64(200), nil, later}, []string{"workspace_id", "id"}},
 		"delivery_set_due":    {[]any{workspace, delivery, int64(1), int64(0), later}, []string{"workspace_id", "id"}},
 		"delivery_get":        {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
@@ -134,6 +136,16 @@ func TestPostgresPlans(t *testing.T) {
 		t.Errorf("there is no text %s", name)
 	}
 
+	webhooks, keys := [][]byte{webhook[:], webhook[:]}, []string{"0", "33"}
+	for what, c := range map[string]call{
+		postgresOrderLast:    {[]any{webhooks, keys}, []string{"webhook_id", "order_key"}},
+		postgresOrderPromote: {[]any{webhooks, keys, []int64{later, later}}, nil},
+	} {
+		for _, problem := range problems(p.explain(what, what, c.args), c.want...) {
+			t.Errorf("%s: %s", what, problem)
+		}
+	}
+
 	for _, l := range listings(workspace, webhook, event, postgres) {
 		nodes := p.explain(l.what, l.text, l.args)
 		var want []string
@@ -160,9 +172,10 @@ func fillPostgres(f *fixture, conn *pgx.Conn, workspace postroom.WorkspaceID, we
 		SELECT `+id("event")+`, `+owner("$2", "workspace", 5)+`, 'uid ' || n, 'email.opened', 0, 'ada' || n || '@example.com', n::text, '{}'
 		FROM generate_series(1::bigint, 20000) AS n`, noonMs, workspace)
 	f.must(err)
-	_, err = conn.Exec(f.ctx, `INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test)
+	_, err = conn.Exec(f.ctx, `INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test, order_key)
 		SELECT `+id("delivery")+`, `+owner("$2", "workspace", 5)+`, `+id("event")+`, `+owner("$3", "webhook", 50)+`, 'email.opened',
-		CASE WHEN n % 100 < 90 THEN 10 ELSE (ARRAY[0, 1, 2, 3, 11, 12])[n % 6 + 1] END, 1, n, 1, 200, 0
+		CASE WHEN n % 100 < 90 THEN 10 ELSE (ARRAY[0, 1, 2, 3, 4, 11, 12])[n % 7 + 1] END, 1, n, 1, 200, 0,
+		CASE WHEN n % 3 = 0 THEN (n % 60)::text END
 		FROM generate_series(1::bigint, 20000) AS n`, noonMs, workspace, webhook)
 	f.must(err)
 	_, err = conn.Exec(f.ctx, `INSERT INTO attempts (delivery_id, claim, workspace_id, at, status_code, dns_us, connect_us, tls_us, first_byte_us, total_us,

@@ -146,6 +146,10 @@ func TestSQLitePlans(t *testing.T) {
 		"queue_discard":       "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_webhooks":      "deliveries_queue (state=? AND webhook_id>?)",
 		"queue_backlog":       "deliveries_queue (state<?)",
+		"order_last":          "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_promote":       "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_next":          "deliveries_line ((webhook_id,order_key)>(?,?))",
+		"order_parked":        "(workspace_id=? AND id=?)",
 		"delivery_finish":     "(workspace_id=? AND id=?)",
 		"delivery_set_due":    "(workspace_id=? AND id=?)",
 		"delivery_get":        "(workspace_id=? AND id=?)",
@@ -223,7 +227,7 @@ func (l listed) problems(plan []string) (found []string) {
 	}
 	if waiting && !l.event {
 		all := strings.Join(plan, "\n")
-		if strings.Count(all, "deliveries_trouble (workspace_id=? AND state=?") != 3 || strings.Count(all, "deliveries_queue (state=?") != 1 {
+		if strings.Count(all, "deliveries_trouble (workspace_id=? AND state=?") != len(queueStates())-1 || strings.Count(all, "deliveries_queue (state=?") != 1 {
 			found = append(found, "it does not go from state to state: "+all)
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql/driver"
+	"math"
 	"sort"
 	"strings"
 
@@ -53,6 +54,14 @@ func finishValues(f *postroom.Finish) finished {
 		}
 	}
 	return v
+}
+
+// place is the latest time at which the next of the order key is due: when this attempt ended.
+func (v finished) place() int64 {
+	if v.made == 0 {
+		return math.MaxInt64
+	}
+	return v.now
 }
 
 // attempt are the values of attempt_insert.

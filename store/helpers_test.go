@@ -245,9 +245,17 @@ func (f *fixture) leased(workspace postroom.WorkspaceID, at time.Time, webhooks 
 // jobsOf are the jobs that the publisher's node holds from the start.
 func jobsOf(p *postroom.Publication) (jobs []*postroom.Job) {
 	for _, d := range p.Deliveries {
-		jobs = append(jobs, &postroom.Job{DeliveryID: d.ID, WebhookID: d.WebhookID, Event: p.Event, From: postroom.StateFresh, Claim: 1, LeaseUntil: d.DueAt, Test: d.Test})
+		jobs = append(jobs, &postroom.Job{DeliveryID: d.ID, WebhookID: d.WebhookID, Event: p.Event, From: postroom.StateFresh, Claim: 1, LeaseUntil: d.DueAt, Test: d.Test, OrderKey: d.OrderKey})
 	}
 	return jobs
+}
+
+// ids are the deliveries of jobs.
+func ids(jobs []*postroom.Job) (found []postroom.DeliveryID) {
+	for _, j := range jobs {
+		found = append(found, j.DeliveryID)
+	}
+	return found
 }
 
 // finish ends a job with an answer: succeeded for 2xx, else failed.

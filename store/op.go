@@ -51,7 +51,7 @@ type claimed struct {
 // scanClaimed reads a row of queue_claim.
 func (c *claim) scanClaimed(row func(...any) error) (claimed, error) {
 	j := claimed{Job: &postroom.Job{WebhookID: c.webhook, From: c.state, LeaseUntil: c.until}}
-	err := row(&j.DeliveryID, &j.workspace, &j.event, &j.Claim, &j.Attempts, &j.Test)
+	err := row(&j.DeliveryID, &j.workspace, &j.event, &j.Claim, &j.Attempts, &j.Test, &j.OrderKey)
 	return j, err
 }
 

@@ -69,13 +69,20 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	}
 	// Does nothing after the commit. The connection may be gone: then so is the transaction.
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if err := lockOrder(ctx, tx, work.orderKeys()); err != nil {
+		return false, err
+	}
 	pubs, err := takeKeys(ctx, tx, work.pubs)
+	if err != nil {
+		return false, err
+	}
+	ends, err := lines(ctx, tx, pubs)
 	if err != nil {
 		return false, err
 	}
 	batch := &pgx.Batch{}
 	queueRevisions(batch, pubs)
-	queueEvents(batch, pubs)
+	queueEvents(batch, pubs, ends)
 	s.queueFinishes(batch, work.fins)
 	queueDues(batch, work.dues)
 	if batch.Len() > 0 {
@@ -83,8 +90,13 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 			return false, err
 		}
 	}
+	if err := promoteNext(ctx, tx, work.fins); err != nil {
+		return false, err
+	}
 	after := &pgx.Batch{}
-	s.queueConsequences(after, work.fins)
+	if err := s.queueConsequences(ctx, tx, after, work.fins); err != nil {
+		return false, err
+	}
 	if after.Len() > 0 {
 		if err := tx.SendBatch(ctx, after).Close(); err != nil {
 			return false, err
@@ -216,7 +228,8 @@ func queueRevisions(batch *pgx.Batch, pubs []*postroom.Publication) {
 	})
 }
 
-func queueEvents(batch *pgx.Batch, pubs []*postroom.Publication) {
+// queueEvents stores events and their deliveries. ends are the lines that those with an order key join.
+func queueEvents(batch *pgx.Batch, pubs []*postroom.Publication, ends map[orderKey]*line) {
 	if len(pubs) == 0 {
 		return
 	}
@@ -231,17 +244,17 @@ func queueEvents(batch *pgx.Batch, pubs []*postroom.Publication) {
 		uids[i], actors[i], orderingKeys[i] = pointer(e.UID), pointer(e.Actor), pointer(e.OrderingKey)
 		contacts[i], campaigns[i] = pointer(e.Contact), pointer(e.Campaign)
 		types[i], times[i] = e.Type, micros(e.Time)
-		d.add(p)
+		d.add(p, ends)
 	}
 	batch.Queue(`INSERT INTO events (id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data)
 		SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[])`,
 		ids, workspaces, uids, types, times, actors, orderingKeys, contacts, campaigns, data)
 	if len(d.ids) > 0 {
-		batch.Queue(`INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test)
-			SELECT id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, 0, 0, test
-			FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-			AS v (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, test)`,
-			d.ids, d.workspaces, d.events, d.webhooks, d.types, d.states, d.claims, d.dues, d.tests)
+		batch.Queue(`INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test, order_key)
+			SELECT id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, 0, 0, test, order_key
+			FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
+			AS v (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, test, order_key)`,
+			d.ids, d.workspaces, d.events, d.webhooks, d.types, d.states, d.claims, d.dues, d.tests, d.orderKeys)
 	}
 }
 
@@ -250,16 +263,21 @@ type deliveryColumnsOf struct {
 	ids, workspaces, events, webhooks [][]byte
 	types                             []string
 	states, claims, dues, tests       []int64
+	orderKeys                         []*string
 }
 
-func (c *deliveryColumnsOf) add(p *postroom.Publication) {
+func (c *deliveryColumnsOf) add(p *postroom.Publication, ends map[orderKey]*line) {
 	for i := range p.Deliveries {
-		d := &p.Deliveries[i]
+		d, end := &p.Deliveries[i], &line{}
+		if d.OrderKey != nil {
+			end = ends[orderKey{d.WebhookID, *d.OrderKey}]
+		}
+		state, due := end.join(d)
 		c.ids, c.workspaces = append(c.ids, d.ID[:]), append(c.workspaces, p.Event.WorkspaceID[:])
 		c.events, c.webhooks = append(c.events, p.Event.ID[:]), append(c.webhooks, d.WebhookID[:])
-		c.types, c.states = append(c.types, p.Event.Type), append(c.states, int64(d.State))
-		c.claims, c.dues = append(c.claims, firstClaim(d.State)), append(c.dues, micros(d.DueAt))
-		c.tests = append(c.tests, boolInt(d.Test))
+		c.types, c.states = append(c.types, p.Event.Type), append(c.states, int64(state))
+		c.claims, c.dues = append(c.claims, firstClaim(state)), append(c.dues, due)
+		c.tests, c.orderKeys = append(c.tests, boolInt(d.Test)), append(c.orderKeys, d.OrderKey)
 	}
 }
 
@@ -335,7 +353,7 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 
 // queueConsequences does what results mean beyond their deliveries: for the health of webhooks, for their status, and which
 // events they cause. It is rare, and comes after it is known which results count.
-func (s *postgresStore) queueConsequences(batch *pgx.Batch, fins []*postroom.Finish) {
+func (s *postgresStore) queueConsequences(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, fins []*postroom.Finish) error {
 	health := map[postroom.WebhookID]*postroom.Finish{}
 	var caused []*postroom.Publication
 	for _, f := range fins {
@@ -365,7 +383,12 @@ func (s *postgresStore) queueConsequences(batch *pgx.Batch, fins []*postroom.Fin
 		}
 		batch.Queue(s.texts["webhook_health_put"], args...)
 	}
-	queueEvents(batch, caused)
+	ends, err := lines(ctx, tx, caused)
+	if err != nil {
+		return err
+	}
+	queueEvents(batch, caused, ends)
+	return nil
 }
 
 func queueDues(batch *pgx.Batch, changes []dueChange) {
@@ -384,7 +407,9 @@ func queueDues(batch *pgx.Batch, changes []dueChange) {
 
 // claim leases due deliveries and reads their events. A delivery whose event is gone is cancelled.
 func (s *postgresStore) claim(ctx context.Context, c claim) (jobs []*postroom.Job, err error) {
+	var headless []orderKey
 	err = s.write(ctx, func(q querier) error {
+		headless = nil
 		var got []claimed
 		var ids [][]byte
 		err := q.each(ctx, "queue_claim", func(row func(...any) error) error {
@@ -407,12 +432,18 @@ func (s *postgresStore) claim(ctx context.Context, c claim) (jobs []*postroom.Jo
 		}
 		jobs, err = resolve(got, func(j claimed) (*postroom.Event, error) { return events[j.event], nil }, func(j claimed) error {
 			_, err := q.exec(ctx, "delivery_finish", j.workspace, j.DeliveryID, int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
+			if k, ordered := orderKeyOf(j.Job); ordered {
+				headless = append(headless, k)
+			}
 			return err
 		})
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
+	}
+	if len(headless) > 0 { // what fails is mended later; the claim counts
+		_, _ = s.promote(ctx, headless, c.now)
 	}
 	return jobs, nil
 }

@@ -118,6 +118,11 @@ const discardStep = 500
 // that were. What is being attempted right now ends by itself.
 func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string) (total int64, err error) {
 	_, last := bounds(time.Time{}, until.Add(time.Millisecond))
+	defer func() { // what was made later may have lost its head
+		if total > 0 {
+			err = errors.Join(err, s.mendWebhook(context.WithoutCancel(ctx), webhook, until))
+		}
+	}()
 	for {
 		var n int64
 		err := s.write(ctx, func(q querier) (err error) {
@@ -158,12 +163,12 @@ func (s *Store) RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, 
 	return total, nil
 }
 
-// AddDeliveries stores further deliveries of an event that is stored already.
+// AddDeliveries stores further deliveries of an event that is stored already. They are in no order, whatever their order key.
 func (s *Store) AddDeliveries(ctx context.Context, e *postroom.Event, deliveries []postroom.NewDelivery) error {
 	return s.write(ctx, func(q querier) error {
 		for _, d := range deliveries {
 			if _, err := q.exec(ctx, "delivery_insert", d.ID, e.WorkspaceID, e.ID, d.WebhookID, e.Type, int64(d.State), firstClaim(d.State),
-				micros(d.DueAt), boolInt(d.Test)); err != nil {
+				micros(d.DueAt), boolInt(d.Test), nil); err != nil {
 				return err
 			}
 		}

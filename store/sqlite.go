@@ -200,6 +200,21 @@ func (s *sqliteStore) claim(_ context.Context, c claim) ([]*postroom.Job, error)
 	return o.jobs, err
 }
 
+func (s *sqliteStore) promote(ctx context.Context, keys []orderKey, now time.Time) (n int64, err error) {
+	err = s.write(ctx, func(q querier) error {
+		n = 0
+		for _, k := range keys {
+			touched, err := q.exec(ctx, "order_promote", k.webhook, k.key, micros(now))
+			if err != nil {
+				return err
+			}
+			n += touched
+		}
+		return nil
+	})
+	return n, err
+}
+
 func (s *sqliteStore) maintain(context.Context, time.Time) error { return nil }
 
 func (s *sqliteStore) expire(ctx context.Context, before time.Time, progress func(int64)) error {

@@ -28,7 +28,7 @@ type sqliteWriter struct {
 	eventInsert, keyGet, keyPut, deliveryInsert      stmt
 	deliveryFinish, setDue, attemptInsert            stmt
 	rollupAdd, webhookStop, workspaceTouch, eventGet stmt
-	healthPut, healthDelete                          stmt
+	healthPut, healthDelete, orderLast, orderPromote stmt
 }
 
 // stmt is a prepared statement of the driver, with room for its arguments.
@@ -51,6 +51,7 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 		{&w.attemptInsert, "attempt_insert", ""}, {&w.rollupAdd, "rollup_add", ""}, {&w.webhookStop, "webhook_stop", ""},
 		{&w.healthPut, "webhook_health_put", ""}, {&w.healthDelete, "webhook_health_delete", ""},
 		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_get", ""},
+		{&w.orderLast, "order_last", ""}, {&w.orderPromote, "order_promote", ""},
 	}
 	err := conn.Raw(func(dc any) error {
 		c, ok := dc.(driver.ConnPrepareContext)
@@ -246,12 +247,36 @@ func (w *sqliteWriter) publish(p *postroom.Publication) error {
 	}
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
-		if _, err := w.deliveryInsert.exec(d.ID[:], e.WorkspaceID[:], e.ID[:], d.WebhookID[:], e.Type, int64(d.State),
-			firstClaim(d.State), micros(d.DueAt), boolInt(d.Test)); err != nil {
+		state, due, key, err := w.place(d)
+		if err != nil {
+			return err
+		}
+		if _, err := w.deliveryInsert.exec(d.ID[:], e.WorkspaceID[:], e.ID[:], d.WebhookID[:], e.Type, int64(state),
+			firstClaim(state), due, boolInt(d.Test), key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// place says how a new delivery is to be stored, in the line of its order key if it has one.
+func (w *sqliteWriter) place(d *postroom.NewDelivery) (state postroom.DeliveryState, due int64, key driver.Value, err error) {
+	var end line
+	if d.OrderKey != nil {
+		key = *d.OrderKey
+		var last [2]driver.Value
+		found, err := w.orderLast.row(last[:], d.WebhookID[:], key)
+		if err != nil {
+			return 0, 0, nil, err
+		}
+		if found {
+			state, _ := last[0].(int64)
+			due, _ := last[1].(int64)
+			end = lineOf(postroom.DeliveryState(state), due)
+		}
+	}
+	state, due = end.join(d)
+	return state, due, key, nil
 }
 
 // keyLife is how long an event's id or an Idempotency-Key is remembered.
@@ -272,7 +297,7 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 	if err != nil {
 		return err
 	}
-	f.Lost = touched == 0
+	f.Lost, f.Next = touched == 0, false
 	if f.Attempt != nil {
 		if _, err := w.attemptInsert.exec(v.attempt()...); err != nil {
 			return err
@@ -281,6 +306,13 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 	}
 	if f.Lost {
 		return nil
+	}
+	if k, ends := frees(f); ends {
+		freed, err := w.orderPromote.exec(k.webhook[:], k.key, v.place())
+		if err != nil {
+			return err
+		}
+		f.Next = freed > 0
 	}
 	return w.follow(f, v.now)
 }
@@ -341,6 +373,9 @@ func (w *sqliteWriter) claim(o *op) error {
 	}
 	o.jobs, err = resolve(got, w.event, func(j claimed) error {
 		_, err := w.deliveryFinish.exec(j.workspace[:], j.DeliveryID[:], int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
+		if k, ordered := orderKeyOf(j.Job); ordered && err == nil {
+			_, err = w.orderPromote.exec(k.webhook[:], k.key, micros(c.now))
+		}
 		return err
 	})
 	return err

@@ -46,6 +46,8 @@ type backend interface {
 	finish(ctx context.Context, fins []*postroom.Finish) error
 	claim(ctx context.Context, c claim) ([]*postroom.Job, error)
 	setDue(ctx context.Context, changes []dueChange) error
+	// promote makes the first of each key's line its head, where there is none, and says how often.
+	promote(ctx context.Context, keys []orderKey, now time.Time) (n int64, err error)
 	// expire deletes what is older than the bound, in small steps, and calls progress after each.
 	expire(ctx context.Context, before time.Time, progress func(rows int64)) error
 	// maintain does what the database needs from time to time, such as making partitions.

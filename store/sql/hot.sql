@@ -12,8 +12,8 @@ INSERT INTO event_keys (workspace_id, key, event_id, created_at) VALUES ($1, $2,
 ON CONFLICT (workspace_id, key) DO UPDATE SET event_id = excluded.event_id, created_at = excluded.created_at;
 
 -- name: delivery_insert
-INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9);
+INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test, order_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $10);
 
 -- name: delivery_finish
 UPDATE deliveries
@@ -50,3 +50,15 @@ WHERE workspace_id = $1 AND id = $2 AND status = 'active' AND deleted_at IS NULL
 
 -- name: workspace_touch
 UPDATE workspaces SET revision = revision + 1 WHERE id = $1;
+
+-- name: order_last (sqlite)
+-- The end of the line of an order key.
+SELECT state, due_at FROM deliveries
+WHERE state < 10 AND webhook_id = $1 AND order_key = $2 ORDER BY state DESC, due_at DESC LIMIT 1;
+
+-- name: order_promote (sqlite)
+-- The first of an order key's line becomes its head, unless it is that already. When it was due tells its place; it is due now.
+UPDATE deliveries SET state = 1, due_at = min(due_at, $3)
+WHERE state = 4 AND rowid = (
+  SELECT rowid FROM deliveries
+  WHERE state < 10 AND webhook_id = $1 AND order_key = $2 ORDER BY state, due_at LIMIT 1);

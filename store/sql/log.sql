@@ -20,9 +20,13 @@ LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = d.event_id LEFT
 WHERE d.workspace_id = $1 AND d.event_id = $2 ORDER BY d.id;
 
 -- name: delivery_requeue
--- A person asks for it again: a leased one is left to its holder.
-UPDATE deliveries SET state = $3, due_at = $4, attempts = CASE WHEN state IN (1, 2, 3) THEN attempts ELSE 0 END
+-- A person asks for it again: a leased one is left to its holder. What is not at the head of its order key leaves the order.
+UPDATE deliveries SET state = $3, due_at = $4, attempts = CASE WHEN state IN (1, 2, 3) THEN attempts ELSE 0 END,
+  order_key = CASE WHEN state IN (1, 2, 3) THEN order_key END
 WHERE workspace_id = $1 AND id = $2 AND state <> 0;
+
+-- name: order_parked
+SELECT webhook_id, order_key FROM deliveries WHERE workspace_id = $1 AND id = $2 AND state = 4;
 
 -- name: attempt_list
 SELECT claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,

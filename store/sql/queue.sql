@@ -7,7 +7,7 @@ WHERE rowid IN (
   SELECT rowid FROM deliveries
   WHERE state = $1 AND state < 10 AND webhook_id = $2 AND due_at <= $3
   ORDER BY due_at LIMIT $5)
-RETURNING id, workspace_id, event_id, claim, attempts, test;
+RETURNING id, workspace_id, event_id, claim, attempts, test, order_key;
 
 -- name: queue_claim (postgres)
 WITH due AS (
@@ -16,7 +16,7 @@ WITH due AS (
   ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED)
 UPDATE deliveries d SET state = 0, claim = claim + 1, due_at = $4
 FROM due WHERE d.workspace_id = due.workspace_id AND d.id = due.id
-RETURNING d.id, d.workspace_id, d.event_id, d.claim, d.attempts, d.test;
+RETURNING d.id, d.workspace_id, d.event_id, d.claim, d.attempts, d.test, d.order_key;
 
 -- name: queue_webhooks
 -- Walks from one webhook to the next in the index, however many deliveries each of them has.
@@ -38,7 +38,7 @@ WHERE state = 0 AND state < 10 AND due_at <= $2;
 
 -- name: queue_count
 SELECT count(*) FROM deliveries
-WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3);
+WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3, 4);
 
 -- name: queue_oldest
 SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state = $3 ORDER BY due_at LIMIT 1;
@@ -46,9 +46,9 @@ SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state 
 -- name: queue_discard
 -- The state is asked for twice: another node may claim a delivery between the look and the change.
 UPDATE deliveries SET state = 12, error_kind = $3
-WHERE state IN (1, 2, 3) AND workspace_id = $1 AND id IN (
+WHERE state IN (1, 2, 3, 4) AND workspace_id = $1 AND id IN (
   SELECT id FROM deliveries INDEXED BY deliveries_queue
-  WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (1, 2, 3) AND id <= $4 LIMIT $5);
+  WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (1, 2, 3, 4) AND id <= $4 LIMIT $5);
 
 -- name: queue_backlog
 -- For the doctor: what waits, by webhook. It reads the whole queue's index.
@@ -57,3 +57,9 @@ SELECT d.webhook_id, coalesce(w.status, 'deleted'), count(*), min(d.due_at),
 FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL
 WHERE d.state < 10
 GROUP BY d.webhook_id, coalesce(w.status, 'deleted') ORDER BY count(*) DESC LIMIT $2;
+
+-- name: order_next
+-- Walks from one order key to the next: the first delivery in the line of the key that follows.
+SELECT workspace_id, webhook_id, order_key, state FROM deliveries
+WHERE state < 10 AND order_key IS NOT NULL AND (webhook_id, order_key) > ($1, $2)
+ORDER BY webhook_id, order_key, state, due_at LIMIT 1;

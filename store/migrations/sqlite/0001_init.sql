@@ -106,11 +106,14 @@ CREATE TABLE deliveries (
   error_kind   TEXT,             -- of the newest attempt
   attempted_at INTEGER,
   test         INTEGER NOT NULL,
+  order_key    TEXT,             -- what it stays in order with, among those of its webhook; null for nothing
   PRIMARY KEY (workspace_id, id)
 );
 CREATE INDEX deliveries_queue ON deliveries (state, webhook_id, due_at) WHERE state < 10;
 CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_event ON deliveries (event_id);
+-- The line of each order key: its head first, if it has one, and then what is parked (4), in the order of due_at.
+CREATE INDEX deliveries_line ON deliveries (webhook_id, order_key, state, due_at) WHERE state < 10 AND order_key IS NOT NULL;
 -- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters this index.
 CREATE INDEX deliveries_trouble ON deliveries (workspace_id, state, id) WHERE state <> 0 AND state <> 10;
 
@@ -186,8 +189,8 @@ CREATE VIEW events_readable AS
   FROM events;
 CREATE VIEW deliveries_readable AS
   SELECT hex(id) AS id, hex(workspace_id) AS workspace_id, hex(event_id) AS event_id, hex(webhook_id) AS webhook_id, event_type,
-         CASE state WHEN 0 THEN 'leased' WHEN 1 THEN 'fresh' WHEN 2 THEN 'retry' WHEN 3 THEN 'replay'
+         CASE state WHEN 0 THEN 'leased' WHEN 1 THEN 'fresh' WHEN 2 THEN 'retry' WHEN 3 THEN 'replay' WHEN 4 THEN 'parked'
                     WHEN 10 THEN 'succeeded' WHEN 11 THEN 'failed' WHEN 12 THEN 'cancelled' END AS state,
          strftime('%Y-%m-%dT%H:%M:%fZ', due_at / 1000000.0, 'unixepoch') AS due_at, attempts, status_code, error_kind,
-         strftime('%Y-%m-%dT%H:%M:%fZ', attempted_at / 1000000.0, 'unixepoch') AS attempted_at
+         strftime('%Y-%m-%dT%H:%M:%fZ', attempted_at / 1000000.0, 'unixepoch') AS attempted_at, order_key
   FROM deliveries;
