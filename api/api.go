@@ -19,7 +19,7 @@ type Config struct {
 	MaxBody int64        // the most bytes of a body, and of a line of NDJSON; 1 MiB if zero
 	Log     *slog.Logger // nothing is logged if nil
 
-	// Ready tells whether the server can store, for /readyz. If nil, App.Ready is asked.
+	// Ready tells whether the server can store, for /readyz; its errors have CodeUnavailable. If nil, App.Ready is asked.
 	Ready func(context.Context) error
 	// Observe is told of every answer, for metrics. It must be safe for concurrent use. May be nil.
 	Observe func(Observation)

@@ -156,7 +156,7 @@ func TestHealth(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	s.ok(200, "GET", "/readyz", "", "Authorization", "")
-	s.failWith = errors.New("read-only")
+	s.failWith = &postroom.Error{Code: postroom.CodeUnavailable, Message: "The disk is full."}
 	s.ok(200, "GET", "/healthz", "", "Authorization", "")
 	s.refused(postroom.CodeUnavailable, nil, "GET", "/readyz", "", "Authorization", "")
 }

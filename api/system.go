@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-
-	"github.com/postroom/postroom"
 )
 
 // health is the answer of a server that is well.
@@ -34,7 +32,7 @@ func (a *api) health(context.Context, *call, *struct{}) (*answer[health], error)
 
 func (a *api) readiness(ctx context.Context, _ *call, _ *struct{}) (*answer[health], error) {
 	if err := a.Ready(ctx); err != nil {
-		return nil, &postroom.Error{Code: postroom.CodeUnavailable, Message: "The server cannot store at the moment.", Err: err}
+		return nil, err
 	}
 	return &answer[health]{health{"ok", a.Version}}, nil
 }

@@ -130,10 +130,7 @@ func (a *App) Authenticate(ctx context.Context, key string) (Caller, error) {
 
 // Ready proves that events can be stored now.
 func (a *App) Ready(ctx context.Context) error {
-	if err := a.Store.Ping(ctx, a.Now()); err != nil {
-		return &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database cannot be written at the moment.", Err: err}
-	}
-	return nil
+	return unavailable(a.Store.Ping(ctx, a.Now()))
 }
 
 // pageOf clears a page query.

@@ -27,7 +27,8 @@ func (a *App) Publish(ctx context.Context, who Caller, events []NewEvent, dedupe
 	for i := range events {
 		o, err := a.outgoing(ctx, who, &events[i], now)
 		if err != nil {
-			if postroom.CodeOf(err) == postroom.CodeInternal {
+			switch postroom.CodeOf(err) {
+			case postroom.CodeInternal, postroom.CodeUnavailable:
 				return nil, err
 			}
 			results[i].Err = err
@@ -51,7 +52,7 @@ func (a *App) Publish(ctx context.Context, who Caller, events []NewEvent, dedupe
 	return results, nil
 }
 
-// unavailable turns an error of the database into one that says to try again.
+// unavailable turns an error of the database into one that says to try again, unless it already does.
 func unavailable(err error) error {
 	var known *postroom.Error
 	if err == nil || errors.As(err, &known) {

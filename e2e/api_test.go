@@ -23,7 +23,7 @@ func cases() map[string]func(*tenant) {
 	all := map[string]func(*tenant){}
 	for _, some := range []map[string]func(*tenant){
 		deliveryCases(), failureCases(), holdCases(), logCases(), publishCases(), onceCases(), cloudEventCases(), resourceCases(), listCases(),
-		refusalCases(), orderCases(),
+		refusalCases(), orderCases(), faultCases(),
 	} {
 		maps.Copy(all, some)
 	}

@@ -148,9 +148,7 @@ func (s *server) becomesReady(t testing.TB) bool {
 		if m == nil {
 			return errors.New("the server has not told its address")
 		}
-		s.mu.Lock()
-		s.url = m[1]
-		s.mu.Unlock()
+		s.setAddress(m[1])
 		return s.ready()
 	})
 	return !s.hasEnded()
@@ -174,6 +172,12 @@ func (s *server) ready() error {
 		return fmt.Errorf("/readyz answers %s", resp.Status)
 	}
 	return nil
+}
+
+func (s *server) setAddress(url string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.url = url
 }
 
 // address is the server's URL; empty while it is not known.

@@ -214,7 +214,8 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 		e.lanes.due(job.Event.WorkspaceID, job.WebhookID, job.From, e.now().Add(claimAgain))
 		return
 	}
-	if !target.gone && target.Status != postroom.WebhookActive {
+	goesOn := e.lanes.limit(job, target.Concurrency, target.RateLimit)
+	if !target.gone && (target.Status != postroom.WebhookActive || !goesOn) {
 		e.lanes.left(job)
 		e.release(append(e.lanes.stop(job.Event.WorkspaceID, job.WebhookID), job)) // held until somebody resumes it
 		if !e.targets.current(target) {                                            // somebody may have, before the lane stopped
@@ -222,10 +223,12 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 		}
 		return
 	}
-	e.lanes.limit(job, target.Concurrency, target.RateLimit)
 	if f := e.attempt(ctx, target, job); f != nil {
 		if f.Attempt != nil {
-			e.judge(ctx, target, f)
+			e.guarded(job, func() { e.judge(ctx, target, f) })
+		}
+		if f.Outcome.Stop != "" { // at once, and not only when that is stored: what waits is to be held
+			e.release(e.lanes.stop(job.Event.WorkspaceID, job.WebhookID))
 		}
 		e.record(f)
 	} else { // cut off by the shutdown: it does not count
@@ -236,15 +239,29 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 
 // attempt makes one attempt and decides what it means; nil when it was cut off by the shutdown. A panic ends the
 // attempt, not the process.
-func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job) (f *postroom.Finish) {
+func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job) *postroom.Finish {
+	var f *postroom.Finish
 	at := e.now()
+	if e.guarded(job, func() { f = e.call(ctx, target, job, at) }) {
+		return f
+	}
+	return e.failed(target, job, at, egress.KindInternal, "Postroom failed to make the call; its log has the cause.")
+}
+
+// guarded runs a step of a delivery; false when it panicked, which is a defect that must not end the process.
+func (e *Engine) guarded(job *postroom.Job, step func()) (done bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.metrics.panics.Add(1)
 			e.log.Error("panic in an attempt", "delivery", job.DeliveryID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			f = e.failed(target, job, at, egress.KindInternal, "Postroom failed to make the call; its log has the cause.")
 		}
 	}()
+	step()
+	return true
+}
+
+// call builds, signs, sends and decides.
+func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at time.Time) *postroom.Finish {
 	if target.gone {
 		return &postroom.Finish{Job: job, Outcome: postroom.Outcome{State: postroom.StateCancelled}}
 	}

@@ -159,6 +159,29 @@ func TestPanicInAnAttempt(t *testing.T) {
 	})
 }
 
+// A panic after the answer, while it is judged, costs the judgement only.
+func TestPanicAfterAnAttempt(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		id, other := r.webhook("a"), r.webhook("b")
+		r.out.on("a", status(http.StatusInternalServerError))
+		r.publish(0, 1)
+		wait(2*time.Minute + 30*time.Second)
+		r.store.whenever("Subscriptions", func() error { panic("no such luck") }) // postroom.delivery.failed is matched
+		r.engine.matchers.forget(r.workspace)
+		wait(time.Minute)
+		r.store.whenever("Subscriptions", nil)
+		r.expect(id, map[postroom.DeliveryState]int{postroom.StateFailed: 1})
+		if c := r.engine.Counts(); c.Panics != 1 || c.Attempts != 5 || c.Failed != 1 {
+			t.Errorf("counts: %+v", c)
+		}
+		r.out.on("a", status(http.StatusOK))
+		r.publish(1, 10)
+		wait(time.Minute)
+		r.expect(id, map[postroom.DeliveryState]int{postroom.StateFailed: 1, postroom.StateSucceeded: 10})
+		r.expect(other, succeeded(11))
+	})
+}
+
 // An event that cannot be sent fails as an attempt does, and holds up nothing else.
 func TestBodyThatCannotBeMade(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {

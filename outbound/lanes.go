@@ -242,8 +242,9 @@ func (s *lanes) short() bool {
 	return true
 }
 
-// limit tells how many attempts of a webhook there may be at once, 0 for the default, and how many in a span of time.
-func (s *lanes) limit(j *postroom.Job, concurrency int, rate *postroom.RateLimit) {
+// limit tells how many attempts of a webhook there may be at once, 0 for the default, and how many in a span of time. It is
+// false when the lane has stopped meanwhile, and there may be none.
+func (s *lanes) limit(j *postroom.Job, concurrency int, rate *postroom.RateLimit) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if concurrency < 1 {
@@ -251,7 +252,9 @@ func (s *lanes) limit(j *postroom.Job, concurrency int, rate *postroom.RateLimit
 	}
 	l := s.lane(j.Event.WorkspaceID, j.WebhookID)
 	l.pace.set(concurrency, rate, l.active, s.now())
+	stopped := l.stopped
 	s.adapt(l)
+	return !stopped
 }
 
 // adapt follows a change of the pace.

@@ -67,6 +67,7 @@ func (e *Engine) recorded(f *postroom.Finish) {
 	e.lanes.forget(f.Job)
 	e.metrics.recorded(f)
 	if f.Lost {
+		e.log.Warn("a delivery was attempted although another node had taken it over", "delivery", f.Job.DeliveryID)
 		e.cancelReservations(f.Also)
 	} else {
 		for _, p := range f.Also {
@@ -78,11 +79,9 @@ func (e *Engine) recorded(f *postroom.Finish) {
 		e.lanes.due(f.Job.Event.WorkspaceID, f.Job.WebhookID, postroom.StateFresh, e.now())
 	}
 	switch {
-	case f.Lost:
-		e.log.Warn("a delivery was attempted although another node had taken it over", "delivery", f.Job.DeliveryID)
-	case f.Outcome.Stop != "":
+	case f.Outcome.Stop != "": // if that was lost, the lane that has stopped goes on
 		e.Changed(f.Job.Event.WorkspaceID, f.Job.WebhookID)
-	case f.Outcome.State == postroom.StateRetry:
+	case f.Outcome.State == postroom.StateRetry && !f.Lost:
 		e.lanes.due(f.Job.Event.WorkspaceID, f.Job.WebhookID, postroom.StateRetry, f.Outcome.NextAt)
 	}
 }

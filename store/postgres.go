@@ -54,14 +54,15 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	config.MaxConns = max(config.MaxConns, 12)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, nil, fmt.Errorf("PostgreSQL: %w", err)
+		return nil, nil, named("PostgreSQL", err)
 	}
 	s := &postgresStore{texts: texts, metrics: metrics, node: c.Node, pool: pool, db: stdlib.OpenDBFromPool(pool), ops: make(chan *op, 4096)}
 	s.db.SetMaxIdleConns(0) // the pool keeps them
 	var applied []string
 	if !c.ReadOnly {
 		if applied, err = s.prepare(ctx, c.Now()); err != nil {
-			return nil, nil, fmt.Errorf("PostgreSQL: %w", errors.Join(err, s.closeFiles()))
+			_ = s.closeFiles() // what matters is why it cannot be used
+			return nil, nil, named("PostgreSQL", err)
 		}
 	}
 	for range committers {

@@ -12,8 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	driver "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // registers the driver
 
 	"github.com/postroom/postroom"
 )
@@ -54,7 +53,8 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		return nil, nil, err
 	}
 	fail := func(err error) (backend, []string, error) {
-		return nil, nil, fmt.Errorf("SQLite database %s: %w", path, errors.Join(explain(err), s.closeFiles()))
+		_ = s.closeFiles() // what matters is why it cannot be opened
+		return nil, nil, named("SQLite database "+path, err)
 	}
 
 	var applied []string
@@ -129,18 +129,6 @@ func (s *sqliteStore) own(path string) error {
 func quickCheck(ctx context.Context, conn *sql.Conn) error {
 	var n int
 	return conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n)
-}
-
-// explain says what a person can do about a damaged file.
-func explain(err error) error {
-	var failed *driver.Error
-	if errors.As(err, &failed) {
-		switch failed.Code() & 0xff {
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return fmt.Errorf("it cannot be read (restore a backup, or try `sqlite3 FILE .recover`): %w", err)
-		}
-	}
-	return err
 }
 
 // run is the committer.

@@ -25,7 +25,7 @@ type Config struct {
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
-	backend
+	explained
 	dialect dialect
 	texts   map[string]string
 	log     *slog.Logger
@@ -73,18 +73,20 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		if s.texts, err = loadSQL(sqlite); err != nil {
 			return nil, err
 		}
-		s.backend, s.applied, err = openSQLite(ctx, filepath.Clean(strings.TrimPrefix(c.URL, "sqlite:")), s.texts, c, &s.metrics)
+		s.where = filepath.Clean(strings.TrimPrefix(c.URL, "sqlite:"))
+		s.backend, s.applied, err = openSQLite(ctx, s.where, s.texts, c, &s.metrics)
 	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
 		s.dialect = postgres
 		if s.texts, err = loadSQL(postgres); err != nil {
 			return nil, err
 		}
+		s.where = "PostgreSQL"
 		s.backend, s.applied, err = openPostgres(ctx, c.URL, s.texts, c, &s.metrics)
 	default:
 		return nil, fmt.Errorf("the database %q is neither sqlite:PATH nor postgres://…", c.URL)
 	}
 	if err != nil {
-		return nil, err
+		return nil, s.explain(err)
 	}
 	return s, nil
 }
@@ -101,7 +103,8 @@ func (s *Store) Close() (err error) {
 // Ping proves that the database can store: it commits a row.
 func (s *Store) Ping(ctx context.Context, now time.Time) error {
 	return s.write(ctx, func(q querier) error {
-		_, err := q.exec(ctx, "meta_put", "ping", []byte(now.UTC().Format(time.RFC3339)))
+		// SQLite writes nothing when nothing changes, so that a full disk would go unnoticed: the value is never the same.
+		_, err := q.exec(ctx, "meta_put", "ping", []byte(now.UTC().Format(time.RFC3339Nano)))
 		return err
 	})
 }

@@ -62,7 +62,7 @@ func (c *Client) Do(ctx context.Context, req *http.Request, limits Limits) (*Res
 	out.Phases = m.phases(start, time.Now())
 	out.Reused, out.RemoteAddr = m.reused, m.remote
 	if err != nil {
-		return out, explain(ctx, err, req, &m, out.Phases.Total)
+		return out, explain(ctx, err, req, &m, start)
 	}
 	return out, nil
 }

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/postroom/postroom/internal/testenv"
 )
 
 func serve(t testing.TB, handler http.HandlerFunc) (url string) {
@@ -219,10 +221,10 @@ func TestPhases(t *testing.T) {
 		_, _ = io.WriteString(w, "b")
 	}))
 	defer srv.Close()
-	ca := newAuthority(t)
-	srv.TLS.Certificates[0] = ca.issue(t, "receiver.test", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	ca := testenv.NewAuthority(t)
+	srv.TLS.Certificates[0] = ca.Issue(t, "receiver.test", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	cfg := loopback()
-	cfg.RootCAs, cfg.Resolver = ca.pool(), names(map[string]string{"receiver.test": "127.0.0.1"})
+	cfg.RootCAs, cfg.Resolver = ca.Pool(), names(map[string]string{"receiver.test": "127.0.0.1"})
 	c := newClient(t, cfg)
 	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
 	for call := range 2 {

@@ -61,9 +61,12 @@ func Classify(err error) (kind, sentence string) {
 	return failure{err: err}.classify()
 }
 
-// explain makes the error that Do returns.
-func explain(ctx context.Context, err error, req *http.Request, m *marks, elapsed time.Duration) *Error {
-	f := failure{err: err, stage: m.stage(), host: req.URL.Hostname(), elapsed: elapsed}
+// explain makes the error that Do returns for a call that began at start.
+func explain(ctx context.Context, err error, req *http.Request, m *marks, start time.Time) *Error {
+	f := failure{err: err, stage: m.stage(), host: req.URL.Hostname()}
+	if deadline, ok := ctx.Deadline(); ok {
+		f.allowed = deadline.Sub(start)
+	}
 	if ctx.Err() != nil && !isRefusal(err) {
 		f.err = ctx.Err() // whatever the transport says, this is why it gave up
 	}
@@ -76,7 +79,7 @@ type failure struct {
 	err     error
 	stage   stage
 	host    string // empty if not known
-	elapsed time.Duration
+	allowed time.Duration // from its start to its deadline; 0 if there is none, or it is not known
 }
 
 // classify asks the more specific questions first: a time-out while dialling, say, is also the end of some deadline.
@@ -115,8 +118,8 @@ func (f failure) outOfTime() (kind, sentence string) {
 		return KindCancelled, "The call was given up because Postroom is shutting down or nobody waits for it any more."
 	case errors.Is(f.err, context.DeadlineExceeded):
 		sentence = "There was no complete answer"
-		if f.elapsed > 0 {
-			sentence += " within " + round(f.elapsed).String()
+		if f.allowed > 0 {
+			sentence += " within " + round(f.allowed).String()
 		}
 		if doing := f.stage.doing(); doing != "" {
 			sentence += "; time ran out while " + doing

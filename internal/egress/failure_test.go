@@ -326,6 +326,7 @@ func TestClassifyByItself(t *testing.T) {
 		{dialError(syscall.ECONNREFUSED), KindConnect, "refused the connection"},
 		{dialError(syscall.EHOSTUNREACH), KindConnect, "no route"},
 		{dialError(syscall.ENETUNREACH), KindConnect, "no route"},
+		{dialError(syscall.ECONNRESET), KindReset, "as soon as it was open"},
 		{dialError(syscall.EACCES), KindConnect, "permission denied"},
 		{dialError(syscall.ETIMEDOUT), KindConnectTimeout, "in time"},
 		{dialError(syscall.EMFILE), KindInternal, "file descriptors"},

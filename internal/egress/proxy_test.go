@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/postroom/postroom/internal/testenv"
 )
 
 // testProxy is an HTTP proxy that connects everything to one address and notes what it was asked for.
@@ -65,14 +67,14 @@ func (p *testProxy) requests() []string {
 
 // The proxy is inside, where nothing else may be called, and is used all the same.
 func TestProxyIsUsed(t *testing.T) {
-	ca := newAuthority(t)
+	ca := testenv.NewAuthority(t)
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "in the tunnel") }))
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	srv.TLS.Certificates[0] = ca.issue(t, "receiver.test", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	srv.TLS.Certificates[0] = ca.Issue(t, "receiver.test", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	p := newTestProxy(t, srv.Listener.Addr().String())
 	c := newClient(t, Config{
-		AllowHTTP: true, Proxy: p.url, RootCAs: ca.pool(),
+		AllowHTTP: true, Proxy: p.url, RootCAs: ca.Pool(),
 		Resolver: names(map[string]string{"receiver.test": "8.8.8.8"}),
 	})
 	for target, want := range map[string]string{

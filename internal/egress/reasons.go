@@ -54,11 +54,14 @@ func (f failure) badTLS() (kind, sentence string) {
 	if isLoss(f.err) {
 		return KindTLS, "The receiver closed the connection during the TLS handshake."
 	}
+	if text := f.err.Error(); strings.Contains(text, "protocol version") { // of theirs: an alert; of ours: what the server chose
+		return KindTLS, "The receiver only speaks versions of TLS that are older than TLS 1.2, which are no longer safe."
+	}
 	reason := f.err
 	if e, ok := errors.AsType[*net.OpError](f.err); ok { // its own text has addresses in it
 		reason = e.Err
 	}
-	return KindTLS, "The TLS handshake with the receiver failed: " + clip(reason.Error()) + "."
+	return KindTLS, "The TLS handshake with the receiver failed: " + clip(strings.TrimPrefix(reason.Error(), "tls: ")) + "."
 }
 
 func badCertificate(e x509.CertificateInvalidError) string {
@@ -105,6 +108,8 @@ func (f failure) noConnection() (kind, sentence string) {
 		return KindConnectTimeout, other + " did not accept a connection in time."
 	case errors.Is(e, syscall.ECONNREFUSED):
 		return KindConnect, other + " refused the connection; nothing may be listening on its port."
+	case errors.Is(e, syscall.ECONNRESET):
+		return KindReset, other + " closed the connection as soon as it was open."
 	case errors.Is(e, syscall.EHOSTUNREACH), errors.Is(e, syscall.ENETUNREACH), errors.Is(e, syscall.EADDRNOTAVAIL):
 		return KindConnect, other + " cannot be reached from here; there is no route to its address."
 	case errors.Is(e, syscall.EMFILE), errors.Is(e, syscall.ENFILE):

@@ -3,6 +3,7 @@
 //	test ── Postgres(t) ─────▶ a new empty database ──┐ on one server for the process (or for the whole `make test`)
 //	     ── PostgresServer(t) ▶ a server of its own ──┤ that the test may stop and crash
 //	     ── Binary(t) ───────▶ cmd/postroom, built once for the process
+//	     ── NewAuthority(t) ─▶ TLS certificates, good and bad
 //	                                                  │
 //	                     scratch: everything above ends and is removed with the process, even when it is killed
 //
