@@ -13,6 +13,7 @@ import (
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // Store is what the engine needs of the database; *store.Store has it.
@@ -146,10 +147,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	timer := time.AfterFunc(2*e.drain, func() { close(e.abandon) })
 	unstarted := e.lanes.close()
 	helpers.Wait()
+	failpoint.Hit(failpoint.StopBegun)
 	e.release(append(unstarted, e.lanes.close()...)) // again, for a claim that was under way
+	failpoint.Hit(failpoint.StopReleased)
 	e.workers.Wait()
 	close(e.results)
 	recorder.Wait()
+	failpoint.Hit(failpoint.StopDrained)
 	timer.Stop()
 	stopRenewing()
 	renewer.Wait()
@@ -162,6 +166,7 @@ func (e *Engine) release(jobs []*postroom.Job) {
 		if err := e.store.Release(context.Background(), jobs[:n], e.now()); err != nil {
 			e.log.Error("deliveries could not be put back into the queue; they wait until their lease ends", "deliveries", n, "error", err)
 		}
+		failpoint.Hit(failpoint.ReleaseCommitted)
 		for _, j := range jobs[:n] {
 			e.lanes.forget(j)
 		}
@@ -229,6 +234,7 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 // attempt makes one attempt and decides what it means; nil when it was cut off by the shutdown. A panic ends the
 // attempt, not the process.
 func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job) (f *postroom.Finish) {
+	failpoint.Hit(failpoint.AttemptBegun)
 	at := e.now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -245,13 +251,16 @@ func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job)
 		return e.failed(target, job, at, egress.KindInternal, "The body of the call could not be made: "+err.Error()+".")
 	}
 	sign(c, target.keys, job.Event.PublicID(), at)
+	failpoint.Hit(failpoint.AttemptBuilt)
 	a, result := e.send(ctx, target, c, at)
+	failpoint.Hit(failpoint.AttemptSent)
 	a.DeliveryID, a.Number = job.DeliveryID, job.Attempts+1
 	if result.Kind == egress.KindCancelled && ctx.Err() != nil {
 		return nil
 	}
 	outcome, failure := Decide(job.DeliveryID, job.Attempts+1, result, target.policy, at.Add(a.Phases.Total))
 	a.Error = failure
+	failpoint.Hit(failpoint.AttemptDecided)
 	return &postroom.Finish{Job: job, Attempt: a, Outcome: outcome}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // deliveryJoin adds what a delivery shows of its event and its webhook.
@@ -149,8 +150,10 @@ func (s *Store) Requeue(ctx context.Context, workspace postroom.WorkspaceID, id 
 	err = s.write(ctx, func(q querier) error {
 		n, err := q.exec(ctx, "delivery_requeue", workspace, id, int64(state), micros(due))
 		done = n > 0
+		failpoint.HitIf(done, failpoint.ReplayInTransaction)
 		return err
 	})
+	failpoint.HitIf(done, failpoint.ReplayCommitted)
 	return done, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // postgresBatch is the work of one shared commit.
@@ -89,6 +90,11 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 		if err := tx.SendBatch(ctx, after).Close(); err != nil {
 			return false, err
 		}
+	}
+	failpoint.HitIf(len(pubs) > 0, failpoint.PublishInTransaction)
+	failpoint.HitIf(len(work.fins) > 0, failpoint.RecordInTransaction)
+	for _, c := range work.dues {
+		failpoint.Hit(c.failpoint())
 	}
 	return true, tx.Commit(ctx)
 }
@@ -409,6 +415,7 @@ func (s *postgresStore) claim(ctx context.Context, c claim) (jobs []*postroom.Jo
 			_, err := q.exec(ctx, "delivery_finish", j.workspace, j.DeliveryID, int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
 			return err
 		})
+		failpoint.Hit(failpoint.ClaimInTransaction)
 		return err
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // sqliteWriter owns the writing connection. Only the committer's goroutine uses it.
@@ -180,17 +181,20 @@ func (w *sqliteWriter) apply(o *op, shared bool) error {
 				return err
 			}
 		}
+		failpoint.Hit(failpoint.PublishInTransaction)
 	case o.fins != nil:
 		for _, f := range o.fins {
 			if err := w.finish(f); err != nil {
 				return err
 			}
 		}
+		failpoint.Hit(failpoint.RecordInTransaction)
 	case o.dues != nil:
 		for _, d := range o.dues {
 			if _, err := w.setDue.exec(d.workspace[:], d.id[:], int64(d.claim), int64(d.state), micros(d.due)); err != nil {
 				return err
 			}
+			failpoint.Hit(d.failpoint())
 		}
 	case o.claim != nil:
 		return w.claim(o)
@@ -343,6 +347,7 @@ func (w *sqliteWriter) claim(o *op) error {
 		_, err := w.deliveryFinish.exec(j.workspace[:], j.DeliveryID[:], int64(j.Claim), int64(postroom.StateCancelled), micros(c.now), int64(0), int64(0), eventGone, nil)
 		return err
 	})
+	failpoint.HitIf(len(got) > 0, failpoint.ClaimInTransaction)
 	return err
 }
 
