@@ -111,7 +111,7 @@ func (e *Engine) waker(ctx context.Context) {
 // How often the engine looks after what no lane knows of.
 const (
 	discoverEvery = 30 * time.Second // work that another node left, or that was put back into the queue by hand
-	sweepEvery    = 5 * time.Second  // leases that have run out
+	sweepEvery    = 5 * time.Second  // leases that have run out; more often where they are short
 	renewings     = 4                // how often a lease is looked at while it lasts; it is renewed in its last two thirds
 	discoverPage  = 1000
 )

@@ -138,7 +138,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.log.Error("what waits in the database could not be looked for; trying again", "error", err)
 	}
 	helpers.Go(func() { e.every(ctx, discoverEvery, "looking for what waits in the database", e.discover) })
-	helpers.Go(func() { e.every(ctx, sweepEvery, "taking over what others left", e.sweep) })
+	helpers.Go(func() { e.every(ctx, min(sweepEvery, e.lease/renewings), "taking over what others left", e.sweep) })
 	if e.checkRevision {
 		helpers.Go(func() { e.every(ctx, time.Second, "following changes to webhooks", e.follow) })
 	}
@@ -315,5 +315,5 @@ func (e *Engine) Wake(workspace postroom.WorkspaceID, id postroom.WebhookID, sta
 	e.lanes.due(workspace, id, state, at)
 }
 
-// LeaseUntil is the lease that a delivery gets which Try is to attempt.
-func (e *Engine) LeaseUntil() time.Time { return e.now().Add(e.lease) }
+// LeaseUntil is the lease that a delivery gets which Try is to attempt: nobody renews it, so it lasts longer than the call.
+func (e *Engine) LeaseUntil(timeout time.Duration) time.Time { return e.now().Add(e.lease + timeout) }

@@ -274,7 +274,10 @@ func (s *fakeStore) TakeOver(_ context.Context, now time.Time) (n int64, err err
 			}
 			n++
 			d.state, d.due = postroom.StateFresh, stamp(now)
-			if d.attempts > 0 {
+			switch {
+			case d.test && d.claim == 1:
+				d.state = postroom.StateCancelled
+			case d.attempts > 0:
 				d.state = postroom.StateRetry
 			}
 		}

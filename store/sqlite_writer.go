@@ -278,10 +278,13 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 	}
 	f.Lost = touched == 0
 	if f.Attempt != nil {
-		if _, err := w.attemptInsert.exec(v.attempt()...); err != nil {
+		added, err := w.attemptInsert.exec(v.attempt()...)
+		if err != nil {
 			return err
 		}
-		w.rollups.add(f)
+		if added > 0 {
+			w.rollups.add(f)
+		}
 	}
 	if f.Lost {
 		return nil
