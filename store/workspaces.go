@@ -226,6 +226,14 @@ func (s *Store) BeginIdempotent(ctx context.Context, workspace postroom.Workspac
 	return held, err
 }
 
+// HoldIdempotent holds the key of a call that still runs until then.
+func (s *Store) HoldIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, until time.Time) error {
+	return s.write(ctx, func(q querier) error {
+		_, err := q.exec(ctx, "idempotency_hold", workspace, key, hash, micros(until))
+		return err
+	})
+}
+
 // CompleteIdempotent stores the answer of a call until then.
 func (s *Store) CompleteIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, answer []byte, until time.Time) (err error) {
 	failpoint.Hit(failpoint.KeyUnsettled)
