@@ -74,6 +74,9 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err != nil {
 		return false, err
 	}
+	if work.fins, err = unstored(ctx, tx, work.fins); err != nil {
+		return false, err
+	}
 	batch := &pgx.Batch{}
 	queueRevisions(batch, pubs)
 	queueEvents(batch, pubs)
@@ -96,7 +99,10 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	for _, c := range work.dues {
 		failpoint.Hit(c.failpoint())
 	}
-	return true, tx.Commit(ctx)
+	if err = tx.Commit(ctx); err != nil {
+		doubt(work.fins)
+	}
+	return true, err
 }
 
 // eventKey is a key of a publication, and takenKey what has it.
