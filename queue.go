@@ -82,8 +82,9 @@ type Finish struct {
 	Also    []*Publication // events that this causes, stored in the same transaction unless it is lost
 
 	// Set by the store.
-	Lost bool // another claim was newer: the attempt was logged, the delivery left alone
-	Next bool // the next delivery of the order key waits now in StateFresh
+	Lost     bool // another claim was newer: the attempt was logged, the delivery left alone
+	Next     bool // the next delivery of the order key waits now in StateFresh
+	Doubtful bool // an earlier try to store it failed in a way that leaves open whether it is stored
 }
 
 // Outcome is what an attempt means for its delivery.

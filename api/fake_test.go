@@ -359,6 +359,10 @@ func (f *fakeApp) BeginIdempotent(_ context.Context, _ app.Caller, key string, h
 	}
 }
 
+func (f *fakeApp) HoldIdempotent(context.Context, app.Caller, string, [32]byte) (stop func()) {
+	return func() {}
+}
+
 func (f *fakeApp) CompleteIdempotent(_ context.Context, _ app.Caller, key string, answer app.StoredAnswer) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

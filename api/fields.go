@@ -88,7 +88,7 @@ func fieldDocs() map[string]string {
 		"Delivery.event_id":         "The event's id, as receivers see it.",
 		"Delivery.event_type":       "The event's type.",
 		"Delivery.webhook_id":       "The webhook that it goes to.",
-		"Delivery.status":           "pending: waits for an attempt, or is being attempted. succeeded: the receiver took it. failed: given up. held: its webhook is paused or disabled. cancelled: discarded, or its webhook is gone.",
+		"Delivery.status":           "pending: waits for an attempt, or is being attempted. succeeded: the receiver took it. failed: given up. held: its webhook is paused or disabled. cancelled: discarded, or its webhook is gone, or a test that a crash cut off.",
 		"Delivery.attempt_count":    "How many attempts were made.",
 		"Delivery.next_attempt_at":  "When the next attempt is due; null if none is.",
 		"Delivery.last_status_code": "The HTTP status of the newest attempt; 0 without an answer.",

@@ -36,7 +36,8 @@ func idempotencyKey(h http.Header) (string, error) {
 // once makes a call that has an Idempotency-Key, unless it was made before: then its answer is given again. act makes the
 // call and writes its answer; it returns true if the call may be made again although it did not fail as a whole.
 func (a *api) once(w http.ResponseWriter, r *http.Request, who app.Caller, key string, body []byte, act func(http.ResponseWriter) (again bool)) {
-	stored, err := a.App.BeginIdempotent(r.Context(), who, key, requestHash(r, body))
+	hash := requestHash(r, body)
+	stored, err := a.App.BeginIdempotent(r.Context(), who, key, hash)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -55,6 +56,7 @@ func (a *api) once(w http.ResponseWriter, r *http.Request, who app.Caller, key s
 	keep := false
 	func() {
 		defer func() { a.settle(r, who, key, answer, keep) }() // also when act panics
+		defer a.App.HoldIdempotent(r.Context(), who, key, hash)()
 		again := act(answer)
 		answer.WriteHeader(http.StatusOK) // unless there was one
 		keep = !again && answer.status < 500 && answer.status != http.StatusTooManyRequests

@@ -57,6 +57,7 @@ type App interface {
 	DeleteWorkspace(ctx context.Context, who app.Caller, id string) error
 
 	BeginIdempotent(ctx context.Context, who app.Caller, key string, requestHash [32]byte) (replay *app.StoredAnswer, err error)
+	HoldIdempotent(ctx context.Context, who app.Caller, key string, requestHash [32]byte) (stop func())
 	CompleteIdempotent(ctx context.Context, who app.Caller, key string, answer app.StoredAnswer) error
 	AbandonIdempotent(ctx context.Context, who app.Caller, key string) error
 }

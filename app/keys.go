@@ -94,9 +94,11 @@ func (a *App) DeleteKey(ctx context.Context, who Caller, ref string) error {
 	return nil
 }
 
-// How long an Idempotency-Key is held: while its call runs, and after it has ended.
+// How long an Idempotency-Key is held: while its call runs, which prolongs that, so that the key of a node that dies is soon
+// free; and after it has ended.
 const (
-	idempotentRun  = 2 * time.Minute
+	idempotentRun  = 15 * time.Second
+	idempotentHold = idempotentRun / 3 // how often it is prolonged
 	idempotentLife = 24 * time.Hour
 )
 
@@ -105,7 +107,7 @@ func answerContext(workspace postroom.WorkspaceID, key string) string {
 }
 
 // BeginIdempotent claims an Idempotency-Key for a call. It gives the stored answer if the call was made before; else
-// CompleteIdempotent or AbandonIdempotent must follow.
+// HoldIdempotent, and at the end CompleteIdempotent or AbandonIdempotent, must follow.
 func (a *App) BeginIdempotent(ctx context.Context, who Caller, key string, requestHash [32]byte) (*StoredAnswer, error) {
 	now := a.Now()
 	held, err := a.Store.BeginIdempotent(ctx, who.Workspace, key, requestHash[:], now, now.Add(idempotentRun))
@@ -124,6 +126,27 @@ func (a *App) BeginIdempotent(ctx context.Context, who Caller, key string, reque
 	}
 	answer := &StoredAnswer{}
 	return answer, json.Unmarshal(plain, answer)
+}
+
+// HoldIdempotent keeps others from making the call that BeginIdempotent has claimed the key for, however long it runs, until
+// stop is called.
+func (a *App) HoldIdempotent(ctx context.Context, who Caller, key string, requestHash [32]byte) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		ticker := time.NewTicker(idempotentHold)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := a.Store.HoldIdempotent(ctx, who.Workspace, key, requestHash[:], a.Now().Add(idempotentRun)); err != nil && ctx.Err() == nil {
+				a.Log.Warn("the Idempotency-Key of a call that runs could not be held; trying again", "workspace", who.Workspace, "error", err)
+			}
+		}
+	}()
+	return cancel
 }
 
 // CompleteIdempotent keeps the answer of a call for 24 hours.

@@ -58,6 +58,7 @@ type Store interface {
 	WorkspaceStats(ctx context.Context, workspace postroom.WorkspaceID, after, before time.Time, step time.Duration) (postroom.Stats, error)
 
 	BeginIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, now, until time.Time) (*postroom.IdempotencyRecord, error)
+	HoldIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, until time.Time) error
 	CompleteIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, answer []byte, until time.Time) error
 	AbandonIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string) error
 }

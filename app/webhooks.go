@@ -373,7 +373,7 @@ func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string
 		return d, postroom.Attempt{}, err
 	}
 	job := &postroom.Job{DeliveryID: postroom.Next[postroom.DeliveryKind](a.IDs, now), WebhookID: w.ID, Event: o.Event, Claim: 1,
-		LeaseUntil: a.Engine.LeaseUntil(), Test: true}
+		LeaseUntil: a.Engine.LeaseUntil(time.Duration(w.Timeout)), Test: true}
 	pub := &postroom.Publication{Event: o.Event, Deliveries: []postroom.NewDelivery{{ID: job.DeliveryID, WebhookID: w.ID,
 		State: postroom.StateLeased, DueAt: job.LeaseUntil, Test: true}}}
 	if err := a.Store.Publish(context.WithoutCancel(ctx), []*postroom.Publication{pub}); err != nil {

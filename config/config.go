@@ -26,6 +26,7 @@ type Config struct {
 
 	Retention       time.Duration // how long events, deliveries, attempts and requests are kept
 	MaxBody         int64         // bytes of a body that publish and intake take
+	Lease           time.Duration // how long a delivery is a node's, unless it renews that; what a dead node held is free after it
 	ShutdownTimeout time.Duration // how long a stop waits for what is under way
 
 	LogLevel  slog.Level

@@ -42,6 +42,8 @@ func TestRefusals(t *testing.T) {
 		{"--proxy=ftp://user:w0rd@proxy", `--proxy is "ftp://user:xxxxx@proxy", but must be a URL such as http://proxy.example.com:3128, with http, https or socks5`},
 		{"--log-level=loud", `--log-level is "loud", but must be debug, info, warn or error`},
 		{"--log-format=xml", `--log-format is "xml", but must be json or text`},
+		{"--lease=4999ms", `--lease is "4999ms", but must be a duration from 5s to 1h, such as 1m`},
+		{"--lease=61m", `--lease is "61m", but must be a duration from 5s to 1h, such as 1m`},
 		{"--shutdown-timeout=0s", `--shutdown-timeout is "0s", but must be a duration from 1s to 1h, such as 20s`},
 		{"--shutdown-timeout=2h", `--shutdown-timeout is "2h", but must be a duration from 1s to 1h, such as 20s`},
 		{"--config=/does/not/exist.yaml", `--config is "/does/not/exist.yaml", but must be a YAML file that can be read (no such file or directory)`},

@@ -47,6 +47,7 @@ func TestDefaults(t *testing.T) {
 		PublicURL:       "http://127.0.0.1:8080",
 		Retention:       720 * time.Hour,
 		MaxBody:         1 << 20,
+		Lease:           time.Minute,
 		ShutdownTimeout: 20 * time.Second,
 		LogLevel:        slog.LevelInfo,
 		LogFormat:       config.LogJSON,
@@ -90,6 +91,7 @@ func settingCases() []settingCase {
 		{"proxy", "socks5://user:word@proxy.example.com:1080", "", func(c config.Config) any { return c.Proxy.String() }, "socks5://user:word@proxy.example.com:1080"},
 		{"log_level", "warn", "", func(c config.Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"log_format", "text", "", func(c config.Config) any { return c.LogFormat }, config.LogText},
+		{"lease", "10s", "", func(c config.Config) any { return c.Lease }, 10 * time.Second},
 		{"shutdown_timeout", "5s", "", func(c config.Config) any { return c.ShutdownTimeout }, 5 * time.Second},
 	}
 }

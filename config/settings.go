@@ -151,6 +151,15 @@ func Settings() []Setting {
 			show:    func(c *Config) string { return string(c.LogFormat) },
 		},
 		{
+			Flag: "lease", Env: "POSTROOM_LEASE", Key: "lease", Holder: "DURATION", Default: "1m",
+			Meaning: "how long after a node has died others take over what it held",
+			Allowed: "a duration from 5s to 1h, such as 1m",
+			set: func(c *Config, v []string) error {
+				return setDuration(&c.Lease, v[0], 5*time.Second, time.Hour)
+			},
+			show: func(c *Config) string { return postroom.Duration(c.Lease).String() },
+		},
+		{
 			Flag: "shutdown-timeout", Env: "POSTROOM_SHUTDOWN_TIMEOUT", Key: "shutdown_timeout", Holder: "DURATION", Default: "20s",
 			Meaning: "how long a stop waits for what is under way",
 			Allowed: "a duration from 1s to 1h, such as 20s",

@@ -2,111 +2,139 @@ package e2e
 
 import (
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/client"
+	"github.com/postroom/postroom/internal/failpoint"
 	"github.com/postroom/postroom/internal/testenv"
 )
 
-// TestCrash kills the server with SIGKILL again and again while publishers go on: every event that was acknowledged
-// arrives at every webhook, and what arrives twice was under way at a kill.
+// shortLease is the shortest that there is: what a dead node held on PostgreSQL is free after it.
+const shortLease = 5 * time.Second
+
+// TestCrash kills the server with SIGKILL again and again while publishers go on, at random moments and between two steps:
+// every event that was acknowledged arrives at every webhook, and what arrives twice was under way at a kill. It is the short
+// form of TestCrashLong.
 func TestCrash(t *testing.T) {
-	for database, c := range map[string]crashes{
-		"sqlite": {kills: 10, settle: 30 * time.Second},
-		// What a node had leased when it was killed waits until the lease of a minute is over.
-		"postgres": {kills: 3, settle: 120 * time.Second},
-	} {
+	points := []failpoint.Name{"", failpoint.PublishInTransaction, failpoint.AttemptSent, "", failpoint.RecordCommitted, failpoint.PublishCommitted,
+		"", failpoint.RecordInTransaction, failpoint.PublishHandedOver, failpoint.ClaimCommitted}
+	for database, kills := range map[string][]failpoint.Name{"sqlite": points, "postgres": points[:6]} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
-			s := settings{flags: append(devFlags(), "--log-level", "warn")}
-			if database == "postgres" {
-				s.database = testenv.Postgres(t)
-			}
-			c.publishers, c.quiet, c.between = 4, 10*time.Millisecond, func(random *rand.Rand) time.Duration {
-				return 200*time.Millisecond + time.Duration(random.Int64N(int64(800*time.Millisecond)))
-			}
-			c.run(t, startServer(t, s))
+			c := crashes{kills: kills, publishers: 4, quiet: 20 * time.Millisecond, most: 800 * time.Millisecond}
+			t.Logf("\n%s", table(c.run(t, database)))
 		})
 	}
 }
 
 // crashes is a run under load with kills of the server.
 type crashes struct {
-	kills      int
+	kills      []failpoint.Name // where each comes; empty for a random moment
 	publishers int
-	quiet      time.Duration                         // between the calls of one publisher
-	between    func(random *rand.Rand) time.Duration // how long the server runs until it is killed
-	settle     time.Duration                         // for what was acknowledged to arrive after the last kill
-	// prepare, if not nil, changes the server's settings before each of its starts, such as its environment for a failpoint
-	// that kills it. It is killed all the same when between is over. Where it dies before it is ready, it is started again
-	// with an empty environment.
-	prepare func(kill int, s *settings)
+	quiet      time.Duration // between the calls of one publisher
+	most       time.Duration // that the server runs until it is killed at random
 }
 
-// explained is how long before a kill a delivery may have succeeded of which the result was lost with it.
-const explained = 3 * time.Second
+// patience is how long a kill at a failpoint may take to come, until one from outside comes instead.
+const patience = 6 * time.Second
 
 // run does it, and checks the account.
-func (c crashes) run(t *testing.T, s *server) {
-	x := newTenant(t, s)
+func (c crashes) run(t *testing.T, database string) summary {
+	s := settings{binary: testenv.FailpointsBinary(t), flags: append(devFlags(), "--log-level", "warn", "--lease", shortLease.String(), "--shutdown-timeout", "10s")}
+	if database == "postgres" {
+		s.database = testenv.Postgres(t)
+	}
+	x := newTenant(t, startServer(t, s))
 	random := seeded(t)
-	hooks := map[string]postroom.WebhookID{}
-	for _, path := range []string{"/steady", "/flaky"} {
-		hooks[path] = x.webhook(path, client.WebhookInput{Concurrency: 8}).ID
-	}
-	x.r.answer("/flaky", failsAtFirst)
-
+	hooks := x.faultWebhooks()
 	load := startLoad(x, c.publishers, c.quiet, random)
-	var killed []time.Time
-	for kill := range c.kills {
-		before := load.count()
-		runFor(s, c.between(random))
-		s.kill(t)
-		killed = append(killed, time.Now())
-		if c.prepare != nil {
-			c.prepare(kill, &s.settings)
-		}
-		c.startAgain(t, s)
-		t.Logf("kill %d: %d events were acknowledged since the start before it", kill+1, load.count()-before)
-	}
-	runFor(s, c.between(random))
-	acknowledged := load.stop(t)
-	x.api = newClient(t, s, x.key)
+	operator := startOperator(x, hooks, random)
 
-	for path, webhook := range hooks {
-		x.arrivedAll(path, acknowledged, c.settle)
-		x.allSucceeded(webhook, c.settle)
-		duplicates := x.r.duplicates(t, path, killed)
-		x.successOnce(webhook, duplicates)
-		t.Logf("%s: %d events acknowledged, %d arrived again, over %d kills; %d times one was published again for want of an answer",
-			path, len(acknowledged), len(duplicates), c.kills, load.again)
+	a := account{x: x, hooks: hooks}
+	a.s.name = database
+	for i, point := range c.kills {
+		before := load.count()
+		at, came := c.kill(t, x.s, point, random)
+		a.faults = append(a.faults, outage{at, at})
+		switch {
+		case came:
+			a.s.atPoints++
+		case point != "":
+			a.s.missed = append(a.s.missed, point)
+			fallthrough
+		default:
+			a.s.atRandom++
+		}
+		x.s.env = nil
+		if i+1 < len(c.kills) && c.kills[i+1] != "" {
+			x.s.env = []string{fmt.Sprintf("%s=%s:%d", failpointVariable, c.kills[i+1], passes(c.kills[i+1], random))}
+		}
+		startAgain(t, x.s)
+		t.Logf("kill %d (%s, reached: %v): %d events were acknowledged since the start before it", i+1, point, came, load.count()-before)
 	}
-	if len(acknowledged) < 10*c.kills {
-		t.Errorf("only %d events were acknowledged", len(acknowledged))
+	a.s.kills = len(c.kills)
+	runFor(x.s, c.most)
+	a.acknowledged, a.loose, a.s.again = load.stop(t), load.loose, load.again
+	a.replayed = operator.stop(t)
+	x.api = newClient(t, x.s, x.key)
+	x.allEnded(2 * time.Minute)
+	x.stop(t)
+	summary := a.settle(t, x.s.settings)
+	if summary.acknowledged < 10*len(c.kills) {
+		t.Errorf("only %d events were acknowledged", summary.acknowledged)
 	}
+	return summary
 }
 
-// startAgain starts the server, more than once where a failpoint kills it before it is ready.
-func (c crashes) startAgain(t *testing.T, s *server) {
+// kill ends the server: at a random moment, or when it comes by a failpoint, as its environment asks. It gives the time, and
+// whether the failpoint was reached.
+func (c crashes) kill(t testing.TB, s *server, point failpoint.Name, random *rand.Rand) (at time.Time, came bool) {
 	t.Helper()
-	const tries = 20
-	for range tries {
-		s.launch(t)
-		if s.becomesReady(t) {
-			return
+	if point == "" {
+		runFor(s, 50*time.Millisecond+time.Duration(random.Int64N(int64(c.most))))
+		if s.hasEnded() {
+			t.Fatalf("the server ended by itself:\n%s", s.log.String())
 		}
-		if c.prepare == nil {
-			break
-		}
-		s.env = nil
+		s.kill(t)
+		return time.Now(), false
 	}
-	t.Fatalf("the server ended at its start:\n%s%s", s.out.String(), s.log.String())
+	if stops(point) {
+		runFor(s, 50*time.Millisecond+time.Duration(random.Int64N(int64(c.most))))
+		s.signal(t, syscall.SIGTERM)
+	}
+	runFor(s, patience)
+	came = s.hasEnded() && s.exit(t, time.Second) == -1
+	s.kill(t)
+	return time.Now(), came
+}
+
+// stops tells whether the server comes by a failpoint only when it stops.
+func stops(point failpoint.Name) bool {
+	return strings.HasPrefix(string(point), "stop.") || strings.HasPrefix(string(point), "release.")
+}
+
+// passes draws how often the server comes by a failpoint until it is killed there.
+func passes(point failpoint.Name, random *rand.Rand) int {
+	often := []string{"publish.", "attempt.", "record."}
+	if slices.ContainsFunc(often, func(prefix string) bool { return strings.HasPrefix(string(point), prefix) }) {
+		return 1 + random.IntN(60)
+	}
+	return 1
+}
+
+// startAgain starts the server, and waits until it is ready or a failpoint has killed it, which is found later.
+func startAgain(t *testing.T, s *server) {
+	t.Helper()
+	s.launch(t)
+	if !s.becomesReady(t) && (s.env == nil || s.exit(t, time.Second) != -1) {
+		t.Fatalf("the server ended at its start:\n%s%s", s.out.String(), s.log.String())
+	}
 }
 
 // runFor waits, but not longer than the server runs.
@@ -119,15 +147,27 @@ func runFor(s *server, d time.Duration) {
 	}
 }
 
-// failsAtFirst fails the first call of one event in ten. There are no ten failures in a row, on which the server would
-// wait longer.
-func failsAtFirst(a arrival) reply {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(a.id)) // never fails
-	if a.times == 1 && h.Sum32()%10 == 0 {
-		return reply{status: 500}
+// stop ends the server in good order.
+func (x *tenant) stop(t testing.TB) {
+	t.Helper()
+	x.s.signal(t, syscall.SIGTERM)
+	if status := x.s.exit(t, 20*time.Second); status != 0 {
+		t.Errorf("the stop ended with status %d", status)
 	}
-	return reply{}
+}
+
+// allEnded waits until nothing waits in the workspace any more.
+func (x *tenant) allEnded(within time.Duration) {
+	x.t.Helper()
+	testenv.Eventually(x.t, within, func() error {
+		for _, status := range []postroom.DeliveryStatus{postroom.DeliveryPending, postroom.DeliveryHeld} {
+			page := must(x.api.DeliveryPage(x.t.Context(), client.DeliveryFilter{Status: status}, postroom.PageQuery{}))(x.t)
+			if len(page.Data) > 0 {
+				return fmt.Errorf("%d or more deliveries are %s, such as %+v", len(page.Data), status, page.Data[0])
+			}
+		}
+		return nil
+	})
 }
 
 // arrivedAll waits until every event has arrived at a path, with a call that was answered well.
@@ -165,53 +205,11 @@ func (x *tenant) allSucceeded(webhook postroom.WebhookID, within time.Duration) 
 
 // taken are the times at which a path took each event with a good answer.
 func (r *receiver) taken(path string) map[string][]time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	taken := map[string][]time.Time{}
-	for _, a := range r.arrivals {
-		if a.path == path && (path != "/flaky" || failsAtFirst(a).status == 0) {
+	for _, a := range r.on(path) {
+		if r.reply(a).status == 0 {
 			taken[a.id] = append(taken[a.id], a.at)
 		}
 	}
 	return taken
-}
-
-// duplicates are the events that a path took more than once. It checks that each further time came after a kill shortly
-// before which the event was under way.
-func (r *receiver) duplicates(t testing.TB, path string, killed []time.Time) (ids []string) {
-	t.Helper()
-	for id, times := range r.taken(path) {
-		for i := 1; i < len(times); i++ {
-			ids = append(ids, id)
-			underWay := slices.ContainsFunc(killed, func(at time.Time) bool {
-				return times[i-1].Before(at) && at.Sub(times[i-1]) < explained && times[i].After(at)
-			})
-			if !underWay {
-				t.Errorf("%s arrived at %s again after %v, and no kill explains it", id, path, times[i].Sub(times[i-1]))
-			}
-		}
-	}
-	return ids
-}
-
-// successOnce checks of some events that arrived more than once that one success of each is in the log: had the server
-// stored the first one, it would not have delivered again.
-func (x *tenant) successOnce(webhook postroom.WebhookID, ids []string) {
-	x.t.Helper()
-	for _, id := range ids[:min(len(ids), 20)] {
-		for _, d := range must(x.api.Event(x.t.Context(), id))(x.t).Deliveries {
-			if d.WebhookID != webhook {
-				continue
-			}
-			successes := 0
-			for _, a := range must(x.api.Delivery(x.t.Context(), d.ID.String()))(x.t).Attempts {
-				if a.Error == nil {
-					successes++
-				}
-			}
-			if successes != 1 {
-				x.t.Errorf("%s arrived more than once, and %d successes of its delivery %s are stored", id, successes, d.ID)
-			}
-		}
-	}
 }

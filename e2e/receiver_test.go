@@ -41,8 +41,9 @@ type reply struct {
 	status int // 204 if zero
 	header map[string]string
 	body   string
-	hang   bool // do not answer until the caller gives up or the receiver is closed
-	cut    bool // cut the connection instead of answering
+	after  time.Duration // answer that much later
+	hang   bool          // do not answer until the caller gives up or the receiver is closed
+	cut    bool          // cut the connection instead of answering
 }
 
 // receiver takes calls, one path for each webhook. It checks every call's signature against the path's secrets; a wrong
@@ -58,6 +59,7 @@ type receiver struct {
 	answers  map[string]func(arrival) reply
 	faults   []string
 	hanging  int
+	bare     bool // keep neither headers nor bodies of what arrived, of which there will be much
 }
 
 func newReceiver(t *testing.T) *receiver {
@@ -117,6 +119,13 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	a := arrival{at: time.Now(), path: req.URL.Path, uri: req.URL.RequestURI(), method: req.Method, header: req.Header, body: body, id: req.Header.Get("Webhook-Id")}
 	re := r.take(&a)
+	if re.after > 0 {
+		select {
+		case <-time.After(re.after):
+		case <-req.Context().Done():
+		case <-r.closed:
+		}
+	}
 	switch {
 	case re.hang:
 		r.hang(req)
@@ -147,6 +156,9 @@ func (r *receiver) take(a *arrival) reply {
 	}
 	if err := r.verify(*a); err != nil {
 		r.faults = append(r.faults, fmt.Sprintf("a call to %s: %v", a.path, err))
+	}
+	if r.bare {
+		a.header, a.body, a.event.Data = nil, nil, nil
 	}
 	r.arrivals = append(r.arrivals, *a)
 	answer := r.answers[a.path]
@@ -206,6 +218,26 @@ func (r *receiver) on(path string) (found []arrival) {
 		}
 	}
 	return found
+}
+
+// byEvent gives the calls that a path got, by their event and in the order in which they came.
+func (r *receiver) byEvent(path string) map[string][]arrival {
+	found := map[string][]arrival{}
+	for _, a := range r.on(path) {
+		found[a.id] = append(found[a.id], a)
+	}
+	return found
+}
+
+// reply is what a path answers to a call that it got.
+func (r *receiver) reply(a arrival) reply {
+	r.mu.Lock()
+	answer := r.answers[a.path]
+	r.mu.Unlock()
+	if answer == nil {
+		return reply{}
+	}
+	return answer(a)
 }
 
 // wait waits until a path got n calls, and gives them. More than n fail the test.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // loader claims what is due for the lanes that have room, one lane at a time, until the lanes are closed.
@@ -64,6 +65,7 @@ func (e *Engine) claim(ctx context.Context, d demand, before time.Time, found ma
 		if err != nil {
 			return jobs, err
 		}
+		failpoint.HitIf(len(claimed) > 0, failpoint.ClaimCommitted)
 		jobs = append(jobs, claimed...)
 		if len(claimed) == w.room { // there may be more
 			found[w.state] = before
@@ -109,7 +111,7 @@ func (e *Engine) waker(ctx context.Context) {
 // How often the engine looks after what no lane knows of.
 const (
 	discoverEvery = 30 * time.Second // work that another node left, or that was put back into the queue by hand
-	sweepEvery    = 5 * time.Second  // leases that have run out
+	sweepEvery    = 5 * time.Second  // leases that have run out; more often where they are short
 	renewings     = 4                // how often a lease is looked at while it lasts; it is renewed in its last two thirds
 	discoverPage  = 1000
 )
@@ -141,6 +143,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	failpoint.Hit(failpoint.TakeOverCommitted)
 	e.log.Warn("deliveries of which the lease had run out were taken over", "deliveries", n)
 	return e.discover(ctx)
 }
@@ -181,6 +184,7 @@ func (e *Engine) renew(ctx context.Context) error {
 		if err := e.store.Renew(ctx, jobs[:n], now.Add(e.lease)); err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.RenewCommitted)
 		e.lanes.renewed(jobs[:n], now.Add(e.lease))
 		jobs = jobs[n:]
 	}

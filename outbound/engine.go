@@ -13,6 +13,7 @@ import (
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // Store is what the engine needs of the database; *store.Store has it.
@@ -139,7 +140,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.log.Error("what waits in the database could not be looked for; trying again", "error", err)
 	}
 	helpers.Go(func() { e.every(ctx, discoverEvery, "looking for what waits in the database", e.discover) })
-	helpers.Go(func() { e.every(ctx, sweepEvery, "taking over what others left", e.sweep) })
+	helpers.Go(func() { e.every(ctx, min(sweepEvery, e.lease/renewings), "taking over what others left", e.sweep) })
 	helpers.Go(func() {
 		if err := e.mendAll(ctx); err != nil && ctx.Err() == nil {
 			e.log.Error("not all that waits in order could be looked at; going on later", "error", err)
@@ -154,10 +155,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	timer := time.AfterFunc(2*e.drain, func() { close(e.abandon) })
 	unstarted := e.lanes.close()
 	helpers.Wait()
+	failpoint.Hit(failpoint.StopBegun)
 	e.release(append(unstarted, e.lanes.close()...)) // again, for a claim that was under way
+	failpoint.Hit(failpoint.StopReleased)
 	e.workers.Wait()
 	close(e.results)
 	recorder.Wait()
+	failpoint.Hit(failpoint.StopDrained)
 	timer.Stop()
 	stopRenewing()
 	renewer.Wait()
@@ -170,6 +174,7 @@ func (e *Engine) release(jobs []*postroom.Job) {
 		if err := e.store.Release(context.Background(), jobs[:n], e.now()); err != nil {
 			e.log.Error("deliveries could not be put back into the queue; they wait until their lease ends", "deliveries", n, "error", err)
 		}
+		failpoint.Hit(failpoint.ReleaseCommitted)
 		for _, j := range jobs[:n] {
 			e.lanes.forget(j)
 		}
@@ -240,6 +245,7 @@ func (e *Engine) deliver(ctx context.Context, job *postroom.Job) {
 // attempt makes one attempt and decides what it means; nil when it was cut off by the shutdown. A panic ends the
 // attempt, not the process.
 func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job) *postroom.Finish {
+	failpoint.Hit(failpoint.AttemptBegun)
 	var f *postroom.Finish
 	at := e.now()
 	if e.guarded(job, func() { f = e.call(ctx, target, job, at) }) {
@@ -270,13 +276,16 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 		return e.failed(target, job, at, egress.KindInternal, "The body of the call could not be made: "+err.Error()+".")
 	}
 	sign(c, target.keys, job.Event.PublicID(), at)
+	failpoint.Hit(failpoint.AttemptBuilt)
 	a, result := e.send(ctx, target, c, at)
+	failpoint.Hit(failpoint.AttemptSent)
 	a.DeliveryID, a.Number = job.DeliveryID, job.Attempts+1
 	if result.Kind == egress.KindCancelled && ctx.Err() != nil {
 		return nil
 	}
 	outcome, failure := Decide(job.DeliveryID, job.Attempts+1, result, target.policy, at.Add(a.Phases.Total))
 	a.Error = failure
+	failpoint.Hit(failpoint.AttemptDecided)
 	return &postroom.Finish{Job: job, Attempt: a, Outcome: outcome}
 }
 
@@ -331,5 +340,5 @@ func (e *Engine) Wake(workspace postroom.WorkspaceID, id postroom.WebhookID, sta
 	e.lanes.due(workspace, id, state, at)
 }
 
-// LeaseUntil is the lease that a delivery gets which Try is to attempt.
-func (e *Engine) LeaseUntil() time.Time { return e.now().Add(e.lease) }
+// LeaseUntil is the lease that a delivery gets which Try is to attempt: nobody renews it, so it lasts longer than the call.
+func (e *Engine) LeaseUntil(timeout time.Duration) time.Time { return e.now().Add(e.lease + timeout) }

@@ -149,8 +149,11 @@ func (s *fakeStore) insert(p *postroom.Publication) {
 
 // line are the rows of an order key that are in the queue: the head, and then what is parked, in its order.
 func (s *fakeStore) line(webhook postroom.WebhookID, key *string) (rows []*stored) {
+	if key == nil {
+		return nil
+	}
 	for _, d := range s.queue {
-		if key != nil && d.webhook == webhook && d.key != nil && *d.key == *key {
+		if d.webhook == webhook && d.key != nil && *d.key == *key {
 			rows = append(rows, d)
 		}
 	}
@@ -315,7 +318,10 @@ func (s *fakeStore) TakeOver(_ context.Context, now time.Time) (n int64, err err
 			}
 			n++
 			d.state, d.due = postroom.StateFresh, stamp(now)
-			if d.attempts > 0 {
+			switch {
+			case d.test && d.claim == 1:
+				d.state = postroom.StateCancelled
+			case d.attempts > 0:
 				d.state = postroom.StateRetry
 			}
 		}

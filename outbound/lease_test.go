@@ -148,7 +148,7 @@ func TestNodeThatStoodStill(t *testing.T) {
 func TestLeaseUntil(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	e := New(Config{Store: newFakeStore(), Now: func() time.Time { return now }, Lease: 7 * time.Second})
-	if got := e.LeaseUntil(); !got.Equal(now.Add(7 * time.Second)) {
+	if got := e.LeaseUntil(3 * time.Second); !got.Equal(now.Add(10 * time.Second)) {
 		t.Errorf("got %v", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // Outgoing is an event to publish, and what became of it.
@@ -46,11 +47,14 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
 			}
 			pubs[i] = p
 		}
+		failpoint.Hit(failpoint.PublishBegun)
 		if err := e.store.Publish(ctx, pubs); err != nil {
 			e.cancelReservations(pubs)
 			return err
 		}
+		failpoint.Hit(failpoint.PublishCommitted)
 		events = e.published(pubs, events)
+		failpoint.Hit(failpoint.PublishHandedOver)
 	}
 	return nil
 }

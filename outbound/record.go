@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // maxResults is how many results wait to be stored before workers wait too.
@@ -40,6 +41,7 @@ func (e *Engine) recorder() {
 
 // store1 stores one batch, and tells the lanes what became of its deliveries.
 func (e *Engine) store1(batch []*postroom.Finish) {
+	failpoint.Hit(failpoint.RecordBegun)
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := e.store.Finish(context.Background(), batch)
 		if err == nil {
@@ -56,6 +58,7 @@ func (e *Engine) store1(batch []*postroom.Finish) {
 			return
 		}
 	}
+	failpoint.Hit(failpoint.RecordCommitted)
 	for i, f := range batch {
 		e.recorded(f)
 		batch[i] = nil

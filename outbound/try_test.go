@@ -14,7 +14,7 @@ func (r *rig) leased(id postroom.WebhookID) *postroom.Job {
 	r.Helper()
 	e := newEvent(r.workspace, "0")
 	job := &postroom.Job{DeliveryID: postroom.NewID[postroom.DeliveryKind](time.Now()), WebhookID: id, Event: e, Claim: 1,
-		LeaseUntil: r.engine.LeaseUntil(), Test: true}
+		LeaseUntil: r.engine.LeaseUntil(time.Minute), Test: true}
 	if err := r.store.Publish(context.Background(), []*postroom.Publication{{Event: e, Deliveries: []postroom.NewDelivery{
 		{ID: job.DeliveryID, WebhookID: id, State: postroom.StateLeased, DueAt: job.LeaseUntil, Test: true}}}}); err != nil {
 		r.Fatal(err)

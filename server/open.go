@@ -63,7 +63,7 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	}
 	ids := &postroom.IDs{}
 	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log,
-		Shared: cfg.Database.Kind == config.Postgres, Drain: cfg.ShutdownTimeout / 2})
+		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
 	return &parts{version, db, engine, application}, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // deliveryJoin adds what a delivery shows of its event and its webhook.
@@ -158,8 +159,10 @@ func (s *Store) Requeue(ctx context.Context, workspace postroom.WorkspaceID, id 
 		}
 		n, err := q.exec(ctx, "delivery_requeue", workspace, id, int64(state), micros(due))
 		done = n > 0
+		failpoint.HitIf(done, failpoint.ReplayInTransaction)
 		return err
 	})
+	failpoint.HitIf(done, failpoint.ReplayCommitted)
 	if err == nil && parked != nil { // its turn may have come at the same time: then it is that of the one behind it
 		_, err = s.promote(context.WithoutCancel(ctx), []orderKey{*parked}, due)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // op is one write that waits for a shared commit. Exactly one of its parts is set.
@@ -39,6 +40,13 @@ type dueChange struct {
 	claim     int
 	state     postroom.DeliveryState
 	due       time.Time
+}
+
+func (c dueChange) failpoint() failpoint.Name {
+	if c.state == postroom.StateLeased {
+		return failpoint.RenewInTransaction
+	}
+	return failpoint.ReleaseInTransaction
 }
 
 // claimed is a delivery that a claim got, before its event is known.

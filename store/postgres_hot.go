@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // postgresBatch is the work of one shared commit.
@@ -76,6 +77,9 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err != nil {
 		return false, err
 	}
+	if work.fins, err = unstored(ctx, tx, work.fins); err != nil {
+		return false, err
+	}
 	ends, err := lines(ctx, tx, pubs)
 	if err != nil {
 		return false, err
@@ -102,7 +106,15 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 			return false, err
 		}
 	}
-	return true, tx.Commit(ctx)
+	failpoint.HitIf(len(pubs) > 0, failpoint.PublishInTransaction)
+	failpoint.HitIf(len(work.fins) > 0, failpoint.RecordInTransaction)
+	for _, c := range work.dues {
+		failpoint.Hit(c.failpoint())
+	}
+	if err = tx.Commit(ctx); err != nil {
+		doubt(work.fins)
+	}
+	return true, err
 }
 
 // eventKey is a key of a publication, and takenKey what has it.
@@ -437,6 +449,7 @@ func (s *postgresStore) claim(ctx context.Context, c claim) (jobs []*postroom.Jo
 			}
 			return err
 		})
+		failpoint.Hit(failpoint.ClaimInTransaction)
 		return err
 	})
 	if err != nil {

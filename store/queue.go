@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // Finish ends attempts: it logs each, moves its delivery to its next state unless another claim is newer, and adds to
@@ -82,6 +83,7 @@ func (s *Store) NextDue(ctx context.Context, webhook postroom.WebhookID, state p
 func (s *Store) TakeOver(ctx context.Context, now time.Time) (n int64, err error) {
 	err = s.write(ctx, func(q querier) error {
 		n, err = q.exec(ctx, "queue_take_over", micros(now), micros(now))
+		failpoint.HitIf(n > 0, failpoint.TakeOverInTransaction)
 		return err
 	})
 	return n, err
@@ -153,11 +155,13 @@ func (s *Store) RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, 
 				}
 				n += touched
 			}
+			failpoint.HitIf(n > 0, failpoint.ReplayInTransaction)
 			return nil
 		})
 		if err != nil {
 			return total, err
 		}
+		failpoint.HitIf(n > 0, failpoint.ReplayCommitted)
 		total, ids = total+n, ids[len(step):]
 	}
 	return total, nil

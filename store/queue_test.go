@@ -81,6 +81,14 @@ func TestTakeOver(t *testing.T) {
 		f.claim(webhook, postroom.StateRetry, noon(), 1)
 		done := f.leased(workspace, noon(), webhook)[0]
 		f.finish(done, noon(), 200)
+		test, again := f.publication(workspace, noon(), postroom.StateLeased, webhook), f.publication(workspace, noon(), postroom.StateLeased, webhook)
+		test.Deliveries[0].Test, again.Deliveries[0].Test = true, true
+		f.publish(test, again)
+		f.finish(jobsOf(again)[0], noon(), 200)
+		if _, err := f.s.Requeue(f.ctx, workspace, again.Deliveries[0].ID, postroom.StateReplay, noon()); err != nil {
+			t.Fatal(err)
+		}
+		f.claim(webhook, postroom.StateReplay, noon(), 1)
 
 		n, err := f.s.TakeOver(f.ctx, at(time.Minute-time.Microsecond))
 		f.must(err)
@@ -89,8 +97,8 @@ func TestTakeOver(t *testing.T) {
 		}
 		n, err = f.s.TakeOver(f.ctx, at(time.Hour))
 		f.must(err)
-		if n != 3 {
-			t.Errorf("%d deliveries were taken over, want 3", n)
+		if n != 5 {
+			t.Errorf("%d deliveries were taken over, want 5", n)
 		}
 		for _, want := range []struct {
 			what  string
@@ -103,10 +111,15 @@ func TestTakeOver(t *testing.T) {
 			{"attempted before", retried.DeliveryID, postroom.StateRetry, at(time.Hour)},
 			{"still held", held.Deliveries[0].ID, postroom.StateLeased, at(24*time.Hour + time.Minute)},
 			{"done", done.DeliveryID, postroom.StateSucceeded, time.UnixMicro(0)},
+			{"a test that was cut off", test.Deliveries[0].ID, postroom.StateCancelled, at(time.Hour)},
+			{"a test that a person retries", again.Deliveries[0].ID, postroom.StateFresh, at(time.Hour)},
 		} {
 			if state, due := f.state(want.id); state != want.state || !due.Equal(want.due) {
 				t.Errorf("%s: it is in state %d, due %s; want %d, due %s", want.what, state, due, want.state, want.due)
 			}
+		}
+		if d := f.delivery(workspace, test.Deliveries[0].ID); d.Status != postroom.DeliveryCancelled || d.LastErrorKind != "interrupted" || d.NextAt != nil || d.Attempts != 0 {
+			t.Errorf("a test that was cut off is %+v", d)
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite" // registers the driver
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // sqliteStore is a database file that this process owns. One goroutine, the committer, has the only writing
@@ -81,6 +82,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		if _, err := s.writer.querier.exec(ctx, "queue_take_over", now, int64(1)<<62); err != nil {
 			return fail(err)
 		}
+		failpoint.Hit(failpoint.TakeOverCommitted)
 		// Nor will it end the calls that it had begun under an Idempotency-Key: they can be made again. Those were to end soon.
 		if _, err := s.writer.querier.exec(ctx, "idempotency_abandon", now+time.Hour.Microseconds()); err != nil {
 			return fail(err)

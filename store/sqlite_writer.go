@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // sqliteWriter owns the writing connection. Only the committer's goroutine uses it.
@@ -181,17 +182,20 @@ func (w *sqliteWriter) apply(o *op, shared bool) error {
 				return err
 			}
 		}
+		failpoint.Hit(failpoint.PublishInTransaction)
 	case o.fins != nil:
 		for _, f := range o.fins {
 			if err := w.finish(f); err != nil {
 				return err
 			}
 		}
+		failpoint.Hit(failpoint.RecordInTransaction)
 	case o.dues != nil:
 		for _, d := range o.dues {
 			if _, err := w.setDue.exec(d.workspace[:], d.id[:], int64(d.claim), int64(d.state), micros(d.due)); err != nil {
 				return err
 			}
+			failpoint.Hit(d.failpoint())
 		}
 	case o.claim != nil:
 		return w.claim(o)
@@ -299,10 +303,13 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 	}
 	f.Lost, f.Next = touched == 0, false
 	if f.Attempt != nil {
-		if _, err := w.attemptInsert.exec(v.attempt()...); err != nil {
+		added, err := w.attemptInsert.exec(v.attempt()...)
+		if err != nil {
 			return err
 		}
-		w.rollups.add(f)
+		if added > 0 {
+			w.rollups.add(f)
+		}
 	}
 	if f.Lost {
 		return nil
@@ -378,6 +385,7 @@ func (w *sqliteWriter) claim(o *op) error {
 		}
 		return err
 	})
+	failpoint.HitIf(len(got) > 0, failpoint.ClaimInTransaction)
 	return err
 }
 

@@ -69,6 +69,7 @@ func TestTenants(t *testing.T) {
 				return notFound(f.s.UpdateEventType(f.ctx, mine, postroom.EventType{Name: "order.paid"}, noon()))
 			}},
 			{"DeleteEventType", func() error { return notFound(f.s.DeleteEventType(f.ctx, mine, "order.paid")) }},
+			{"HoldIdempotent", func() error { return f.s.HoldIdempotent(f.ctx, mine, "k", digest("body"), at(2*time.Hour)) }},
 			{"CompleteIdempotent", func() error { return f.s.CompleteIdempotent(f.ctx, mine, "k", []byte("x"), at(2*time.Hour)) }},
 			{"AbandonIdempotent", func() error { return f.s.AbandonIdempotent(f.ctx, mine, "k") }},
 			{"Webhook", func() error { _, err := f.s.Webhook(f.ctx, mine, webhook, noon()); return notFound(err) }},

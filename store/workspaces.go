@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
 )
 
 // CreateWorkspace stores a workspace and its first key.
@@ -221,15 +222,27 @@ func (s *Store) BeginIdempotent(ctx context.Context, workspace postroom.Workspac
 	if errors.Is(err, errNoRow) { // it ended between the two statements
 		return s.BeginIdempotent(ctx, workspace, key, hash, now, until)
 	}
+	failpoint.HitIf(held == nil, failpoint.KeyTaken)
 	return held, err
 }
 
-// CompleteIdempotent stores the answer of a call until then.
-func (s *Store) CompleteIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, answer []byte, until time.Time) error {
+// HoldIdempotent holds the key of a call that still runs until then.
+func (s *Store) HoldIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, until time.Time) error {
 	return s.write(ctx, func(q querier) error {
+		_, err := q.exec(ctx, "idempotency_hold", workspace, key, hash, micros(until))
+		return err
+	})
+}
+
+// CompleteIdempotent stores the answer of a call until then.
+func (s *Store) CompleteIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, answer []byte, until time.Time) (err error) {
+	failpoint.Hit(failpoint.KeyUnsettled)
+	err = s.write(ctx, func(q querier) error {
 		_, err := q.exec(ctx, "idempotency_complete", workspace, key, answer, micros(until))
 		return err
 	})
+	failpoint.Hit(failpoint.KeySettled)
+	return err
 }
 
 // AbandonIdempotent forgets a key, so that the call can be made again.

@@ -260,8 +260,14 @@ func testIdempotency(f *fixture) {
 	}
 	f.equal("a running call", begin("k", "another body", noon().Add(time.Minute)), &postroom.IdempotencyRecord{Hash: digest("body")})
 
+	f.must(f.s.HoldIdempotent(f.ctx, workspace, "k", digest("body"), noon().Add(10*time.Minute)))
+	f.equal("a call that runs long", begin("k", "body", noon().Add(9*time.Minute)), &postroom.IdempotencyRecord{Hash: digest("body")})
+	f.must(f.s.HoldIdempotent(f.ctx, workspace, "k", digest("another body"), noon()))
+	f.equal("a call that another one would let go", begin("k", "body", noon().Add(9*time.Minute)), &postroom.IdempotencyRecord{Hash: digest("body")})
+
 	day := noon().Add(24 * time.Hour)
 	f.must(f.s.CompleteIdempotent(f.ctx, workspace, "k", []byte("answer"), day))
+	f.must(f.s.HoldIdempotent(f.ctx, workspace, "k", digest("body"), noon()))
 	f.must(f.s.CompleteIdempotent(f.ctx, workspace, "k", []byte("a later answer"), day))
 	f.equal("a call that has ended", begin("k", "body", day.Add(-time.Microsecond)), &postroom.IdempotencyRecord{Hash: digest("body"), Answer: []byte("answer")})
 

@@ -28,12 +28,13 @@ type row struct {
 var table = []row{
 	{folder: ".", stdOnly: true, tests: []string{"internal"}},
 	{folder: "internal", imports: []string{"."}, drivers: true}, // drivers: internal/testenv makes databases
+	{folder: "internal/failpoint", stdOnly: true},
 	{folder: "catalogue", imports: []string{"."}},
 	{folder: "dialects", tests: []string{"dialect", "payload", "outbound", "inbound/scheme", "inbound"}},
 	{folder: "dialect", imports: []string{".", "internal"}},
 	{folder: "payload", imports: []string{".", "internal"}},
-	{folder: "store", imports: []string{"."}, drivers: true},
-	{folder: "outbound", imports: []string{".", "dialect", "payload", "internal"}},
+	{folder: "store", imports: []string{".", "internal/failpoint"}, drivers: true},
+	{folder: "outbound", imports: []string{".", "dialect", "payload", "internal", "internal/failpoint"}},
 	{folder: "inbound/scheme", imports: []string{".", "internal"}},
 	{folder: "inbound", imports: []string{".", "dialect", "inbound/scheme", "internal"}},
 	{folder: "app", imports: []string{".", "outbound", "inbound", "dialect", "payload", "catalogue"}},

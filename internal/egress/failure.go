@@ -78,7 +78,7 @@ func explain(ctx context.Context, err error, req *http.Request, m *marks, start 
 type failure struct {
 	err     error
 	stage   stage
-	host    string // empty if not known
+	host    string        // empty if not known
 	allowed time.Duration // from its start to its deadline; 0 if there is none, or it is not known
 }
 

@@ -24,8 +24,18 @@ type binary struct {
 // detector when the test has it.
 func Binary(t testing.TB) string {
 	t.Helper()
-	b := &process.binary
-	b.once.Do(func() { b.path, b.err = build("./cmd/postroom", "postroom") })
+	return process.binary.built(t, "postroom", "")
+}
+
+// FailpointsBinary is [Binary] with the places at which a test may kill it (internal/failpoint).
+func FailpointsBinary(t testing.TB) string {
+	t.Helper()
+	return process.failpoints.built(t, "postroom-failpoints", "failpoints")
+}
+
+func (b *binary) built(t testing.TB, name, tags string) string {
+	t.Helper()
+	b.once.Do(func() { b.path, b.err = build("./cmd/postroom", name, tags) })
 	if b.err != nil {
 		t.Fatal(b.err)
 	}
@@ -33,7 +43,7 @@ func Binary(t testing.TB) string {
 }
 
 // build compiles a package of this module to a file of the given name in the scratch directory.
-func build(pkg, name string) (string, error) {
+func build(pkg, name, tags string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
@@ -44,7 +54,7 @@ func build(pkg, name string) (string, error) {
 	}
 	path := filepath.Join(dir.Path(), "bin", name)
 	// Without -buildvcs=false a checkout that belongs to another user does not build.
-	args := []string{"build", "-buildvcs=false", "-o", path}
+	args := []string{"build", "-buildvcs=false", "-tags", tags, "-o", path}
 	if raceDetector {
 		args = append(args, "-race")
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestBuild(t *testing.T) {
-	path, err := build("./internal/testenv/withpostgres", "withpostgres")
+	path, err := build("./internal/testenv/withpostgres", "withpostgres", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func TestBuild(t *testing.T) {
 }
 
 func TestBuildFails(t *testing.T) {
-	_, err := build("./internal/testenv/there-is-no-such-package", "nothing")
+	_, err := build("./internal/testenv/there-is-no-such-package", "nothing", "")
 	if err == nil || !strings.Contains(err.Error(), "there-is-no-such-package") {
 		t.Errorf("building what does not exist: %v", err)
 	}

@@ -19,8 +19,8 @@ type shared struct {
 	mu  sync.Mutex
 	dir *scratch.Dir // nil until something is needed
 
-	durable, fast server
-	binary        binary
+	durable, fast      server
+	binary, failpoints binary
 }
 
 // scratch returns the directory of this process, made when it is first asked for.

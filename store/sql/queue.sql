@@ -33,7 +33,11 @@ FROM w WHERE w.webhook_id IS NOT NULL LIMIT $3;
 SELECT due_at FROM deliveries WHERE state = $1 AND state < 10 AND webhook_id = $2 ORDER BY due_at LIMIT 1;
 
 -- name: queue_take_over
-UPDATE deliveries SET state = CASE WHEN attempts > 0 THEN 2 ELSE 1 END, due_at = $1
+-- Whoever asked for a test has no answer and asks again: a test that was cut off, which its first claim shows, is not made later.
+UPDATE deliveries SET
+  state = CASE WHEN test = 1 AND claim = 1 THEN 12 WHEN attempts > 0 THEN 2 ELSE 1 END,
+  error_kind = CASE WHEN test = 1 AND claim = 1 THEN 'interrupted' ELSE error_kind END,
+  due_at = $1
 WHERE state = 0 AND state < 10 AND due_at <= $2;
 
 -- name: queue_count

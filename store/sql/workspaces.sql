@@ -69,6 +69,9 @@ INSERT INTO idempotency (workspace_id, key, hash, answer, expires_at) VALUES ($1
 ON CONFLICT (workspace_id, key) DO UPDATE SET hash = excluded.hash, answer = NULL, expires_at = excluded.expires_at
 WHERE idempotency.expires_at <= $5;
 
+-- name: idempotency_hold
+UPDATE idempotency SET expires_at = $4 WHERE workspace_id = $1 AND key = $2 AND hash = $3 AND answer IS NULL;
+
 -- name: idempotency_abandon (sqlite)
 -- Calls that a process which is gone did not end.
 DELETE FROM idempotency WHERE answer IS NULL AND expires_at <= $1;

@@ -1,0 +1,342 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/failpoint"
+)
+
+// fault is a time in which attempts were cut off, or in which their results could not be stored.
+type outage struct{ from, to time.Time }
+
+// unstored is how long before a fault a receiver may have answered an attempt of which the result was lost in it. Storing
+// it takes milliseconds, or more on a busy machine.
+const unstored = 2 * time.Second
+
+// explains tells whether an attempt may have left no trace for this fault.
+func (f outage) explains(came, answered time.Time) bool {
+	return came.Before(f.to) && f.from.Sub(answered) < unstored
+}
+
+// summary is what an account comes to. All but the first six are counted in calls of receivers or rows of the log.
+type summary struct {
+	name                            string
+	kills, atRandom, atPoints       int              // atPoints of the kills came from within, at a failpoint
+	missed                          []failpoint.Name // where a kill was to come, and the server did not come by
+	acknowledged, again, stored     int              // events
+	deliveries, succeeded, givenUp  int
+	cancelled                       int // tests that were cut off
+	received, logged, cutOff        int // cutOff of the calls are not in the log, for a fault cut them off
+	duplicates, replays, mostAtOnce int // good answers beyond the first for a delivery; of them, for one outage
+	lost                            int // events
+}
+
+// table writes summaries as Markdown, which the documentation shows.
+func table(all ...summary) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 1, ' ', 0)
+	row := func(what string, value func(s summary) string) {
+		_, _ = fmt.Fprintf(w, "| %s\t", what)
+		for _, s := range all {
+			_, _ = fmt.Fprintf(w, "| %s\t", value(s))
+		}
+		_, _ = fmt.Fprintln(w, "|")
+	}
+	number := func(what string, value func(s summary) int) {
+		row(what, func(s summary) string { return fmt.Sprint(value(s)) })
+	}
+	row("", func(s summary) string { return s.name })
+	row("---", func(summary) string { return "---:" })
+	number("kills", func(s summary) int { return s.kills })
+	number("… at a random moment", func(s summary) int { return s.atRandom })
+	number("… between two steps", func(s summary) int { return s.atPoints })
+	number("events acknowledged", func(s summary) int { return s.acknowledged })
+	number("… published again for want of an answer", func(s summary) int { return s.again })
+	number("deliveries", func(s summary) int { return s.deliveries })
+	number("… succeeded", func(s summary) int { return s.succeeded })
+	number("… given up, as scheduled", func(s summary) int { return s.givenUp })
+	number("… tests that were cut off", func(s summary) int { return s.cancelled })
+	number("calls that receivers got", func(s summary) int { return s.received })
+	number("… not in the log, cut off by a kill", func(s summary) int { return s.cutOff })
+	number("deliveries that succeeded twice", func(s summary) int { return s.duplicates })
+	number("… at most by one kill", func(s summary) int { return s.mostAtOnce })
+	number("**acknowledged events lost**", func(s summary) int { return s.lost })
+	_ = w.Flush()
+	return b.String()
+}
+
+// account compares what publishers were told, what receivers got, and what the database says of it.
+type account struct {
+	x            *tenant
+	hooks        map[string]postroom.WebhookID // by path; each gets all events of the load
+	acknowledged map[string]bool
+	loose        map[string]bool // marks that may be stored twice
+	faults       []outage
+	replayed     map[string]time.Time // by event: when a replay to pathReplayed was asked for that was acknowledged
+
+	ledger *ledger
+	s      summary
+}
+
+// settle reads the ledger of the servers, which have stopped, and checks everything.
+func (a *account) settle(t *testing.T, set settings) summary {
+	t.Helper()
+	a.ledger = readLedger(t, set, a.x.id)
+	a.s.acknowledged = len(a.acknowledged)
+	a.events(t)
+	a.deliveries(t)
+	a.calls(t)
+	a.rollups(t)
+	a.replays(t)
+	return a.s
+}
+
+// complain reports the first few of some defects.
+func complain(t testing.TB, defects []string) {
+	t.Helper()
+	for _, d := range defects[:min(len(defects), 10)] {
+		t.Error(d)
+	}
+	if more := len(defects) - 10; more > 0 {
+		t.Errorf("… and %d more of the kind", more)
+	}
+}
+
+// events checks that what was acknowledged is stored, and once.
+func (a *account) events(t testing.TB) {
+	t.Helper()
+	var defects []string
+	for id := range a.acknowledged {
+		if _, ok := a.ledger.byPublicID[id]; !ok {
+			defects = append(defects, "the event "+id+" was acknowledged and is not stored")
+			a.s.lost++
+		}
+	}
+	marks := map[string]string{}
+	for _, e := range a.ledger.events {
+		if e.mark == "" {
+			continue // a test, or of Postroom's own
+		}
+		a.s.stored++
+		if other := marks[e.mark]; other != "" && !a.loose[e.mark] {
+			defects = append(defects, fmt.Sprintf("%s is stored as %s and as %s, although its publisher said that it is the same", e.mark, e.id, other))
+		}
+		marks[e.mark] = e.id
+	}
+	complain(t, defects)
+}
+
+// deliveries checks that each event of the load has one delivery to each webhook, and that it has ended as it should.
+func (a *account) deliveries(t testing.TB) {
+	t.Helper()
+	var defects []string
+	paths := map[postroom.WebhookID]string{}
+	for path, id := range a.hooks {
+		paths[id] = path
+	}
+	perEvent, told := map[postroom.EventID]map[string]int{}, 0
+	for id, d := range a.ledger.deliveries {
+		e, path := a.ledger.events[d.event], paths[d.webhook]
+		if d.test {
+			defects = append(defects, a.test(id, d)...)
+			continue
+		}
+		if perEvent[d.event] == nil {
+			perEvent[d.event] = map[string]int{}
+		}
+		perEvent[d.event][path]++
+		a.s.deliveries++
+		broken := path == pathBroken && isBroken(e.id)
+		switch {
+		case d.state == postroom.StateSucceeded && !broken:
+			a.s.succeeded++
+		case d.state == postroom.StateFailed && broken:
+			a.s.givenUp++
+			if n := len(a.ledger.attempts[id]); d.attempts != brokenRetries+1 || n < d.attempts {
+				defects = append(defects, fmt.Sprintf("%s was given up after %d attempts, %d of them in the log; its schedule has %d", id, d.attempts, n, brokenRetries+1))
+			}
+		default:
+			defects = append(defects, fmt.Sprintf("the delivery %s of %s to %s is in state %d", id, e.id, path, d.state))
+		}
+	}
+	for id, e := range a.ledger.events {
+		if e.kind == "postroom.delivery.failed" {
+			told++
+		}
+		if e.mark == "" {
+			continue
+		}
+		for path := range a.hooks {
+			if n := perEvent[id][path]; n != 1 {
+				defects = append(defects, fmt.Sprintf("the event %s has %d deliveries to %s", e.id, n, path))
+				if n == 0 && a.acknowledged[e.id] {
+					a.s.lost++
+				}
+			}
+		}
+	}
+	if told != a.s.givenUp {
+		defects = append(defects, fmt.Sprintf("%d deliveries were given up, and %d events tell of it", a.s.givenUp, told))
+	}
+	complain(t, defects)
+}
+
+// test checks a test of a webhook: it is made once, or cut off and never made again.
+func (a *account) test(id postroom.DeliveryID, d storedDelivery) (defects []string) {
+	logged := len(a.ledger.attempts[id])
+	calls := len(a.x.r.byEvent(pathReplayed)[a.ledger.events[d.event].id])
+	switch {
+	case d.state == postroom.StateCancelled && d.reason == "interrupted" && logged == 0:
+		a.s.cancelled++
+	case d.state == postroom.StateSucceeded && logged == 1:
+	default:
+		defects = append(defects, fmt.Sprintf("the test %s is in state %d (%s) with %d attempts", id, d.state, d.reason, logged))
+	}
+	if calls > 1 {
+		defects = append(defects, fmt.Sprintf("the test %s was sent %d times", id, calls))
+	}
+	return defects
+}
+
+// calls compares the log with what receivers got: each logged answer was given, and what is not in the log was cut off.
+func (a *account) calls(t testing.TB) {
+	t.Helper()
+	var defects []string
+	perFault := make([]int, len(a.faults))
+	type lane struct {
+		event postroom.EventID
+		hook  postroom.WebhookID
+	}
+	logged, late := map[lane][]storedAttempt{}, map[lane]int{}
+	for id, d := range a.ledger.deliveries {
+		l := lane{d.event, d.webhook}
+		logged[l] = a.ledger.attempts[id]
+		late[l] = len(logged[l]) - d.attempts
+		a.s.logged += len(logged[l])
+	}
+	for path, hook := range a.hooks {
+		for id, arrivals := range a.x.r.byEvent(path) {
+			event, known := a.ledger.byPublicID[id]
+			l := lane{event, hook}
+			if _, ours := logged[l]; !known || !ours {
+				defects = append(defects, fmt.Sprintf("%s got the event %s, of which there is no delivery to it", path, id))
+				continue
+			}
+			a.s.received += len(arrivals)
+			answered := 0
+			for _, at := range logged[l] {
+				if at.status != 0 {
+					answered++
+				}
+			}
+			missing := len(arrivals) - answered
+			if missing < 0 {
+				defects = append(defects, fmt.Sprintf("%s got %s %d times, and the log has %d answers", path, id, len(arrivals), answered))
+			}
+			a.s.cutOff += max(missing, 0)
+			if path != pathReplayed { // where a person wanted it more than once, and the count began again
+				missing += late[l]
+			}
+			defects = append(defects, a.explain(path, id, arrivals, missing, perFault)...)
+			delete(logged, l)
+		}
+	}
+	for l, attempts := range logged {
+		for _, at := range attempts {
+			if at.status != 0 {
+				defects = append(defects, fmt.Sprintf("%s got no call for %s, and the log has an answer", l.hook, a.ledger.events[l.event].id))
+			}
+		}
+		if e := a.ledger.events[l.event]; a.acknowledged[e.id] {
+			defects = append(defects, fmt.Sprintf("the event %s was acknowledged and has not arrived at %s", e.id, l.hook))
+			a.s.lost++
+		}
+	}
+	if len(perFault) > 0 {
+		a.s.mostAtOnce = slices.Max(perFault)
+	}
+	complain(t, defects)
+}
+
+// explain checks that what arrived and does not count was under way at a outage, no two at the same one, and notes what was
+// taken more than once for it. What does not count is not in the log, or its result came after another node had taken over.
+func (a *account) explain(path, id string, arrivals []arrival, missing int, perFault []int) (defects []string) {
+	used := map[int]bool{}
+	for _, arrived := range arrivals {
+		if len(used) >= missing {
+			break
+		}
+		for i, f := range a.faults {
+			if !used[i] && f.explains(arrived.at, arrived.at.Add(a.x.r.reply(arrived).after)) {
+				used[i] = true
+				break
+			}
+		}
+	}
+	if len(used) < missing {
+		defects = append(defects, fmt.Sprintf("%s got %s %d times, of which %d do not count; faults explain %d", path, id, len(arrivals), missing, len(used)))
+	}
+	if path == pathReplayed {
+		return defects // a person wanted it more than once
+	}
+	good := 0
+	for _, arrived := range arrivals {
+		if a.x.r.reply(arrived).status == 0 {
+			good++
+		}
+	}
+	if good > 1 {
+		a.s.duplicates += good - 1
+		for i := range used {
+			perFault[i]++
+		}
+		if good-1 > missing {
+			defects = append(defects, fmt.Sprintf("%s took %s %d times, although all but %d calls count", path, id, good, missing))
+		}
+	}
+	return defects
+}
+
+// rollups compares the counters with the log.
+func (a *account) rollups(t testing.TB) {
+	t.Helper()
+	want := map[postroom.WebhookID]sums{}
+	for id, attempts := range a.ledger.attempts {
+		hook := a.ledger.deliveries[id].webhook
+		s := want[hook]
+		for _, at := range attempts {
+			if s.attempts++; !at.failed {
+				s.succeeded++
+			}
+		}
+		want[hook] = s
+	}
+	if !maps.Equal(a.ledger.rollups, want) {
+		t.Errorf("the counters are %v, and the log comes to %v", a.ledger.rollups, want)
+	}
+}
+
+// replays checks that what was to be delivered again was.
+func (a *account) replays(t testing.TB) {
+	t.Helper()
+	var defects []string
+	arrivals := a.x.r.byEvent(pathReplayed)
+	for id, asked := range a.replayed {
+		a.s.replays++
+		last := time.Time{}
+		for _, arrived := range arrivals[id] {
+			last = arrived.at
+		}
+		if last.Before(asked) {
+			defects = append(defects, fmt.Sprintf("the replay of %s was acknowledged, and its last call came %v before", id, asked.Sub(last)))
+		}
+	}
+	complain(t, defects)
+}
