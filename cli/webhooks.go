@@ -175,8 +175,11 @@ func webhookDetails(p *screen, w postroom.Webhook) []field {
 		disable = append(disable, w.Disable.For.String()+" without a success")
 	}
 	payload := ""
-	if text := string(w.Payload); text != "null" {
-		payload = text
+	if w.Payload != nil {
+		text, err := json.Marshal(w.Payload)
+		if err == nil {
+			payload = string(text)
+		}
 	}
 	return slices.Concat(
 		[]field{{label: "Name", value: val(w.Name)}, {label: "Description", value: val(w.Description)}, {label: "UID", value: val(uid)}},
