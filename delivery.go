@@ -50,6 +50,7 @@ type Attempt struct {
 	Request    SentRequest   `json:"request"`
 	Response   *Response     `json:"response"` // null without an answer
 	Error      *AttemptError `json:"error"`    // null after a success
+	Notes      []FieldError  `json:"notes"`    // where the webhook's payload could not be made as it was meant, and null was sent
 }
 
 // Phases is where an attempt's time went. A phase that did not happen, such as connecting on a connection that was

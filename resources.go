@@ -56,6 +56,7 @@ type AttemptResource struct {
 	Request    RequestResource   `json:"request"`
 	Response   *ResponseResource `json:"response"` // null without an answer
 	Error      *AttemptError     `json:"error"`    // null after a success
+	Notes      []FieldError      `json:"notes,omitempty"`
 }
 
 // PhasesResource is where an attempt's time went, in milliseconds.

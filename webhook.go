@@ -30,7 +30,7 @@ type WebhookSettings struct {
 	Method      string            `json:"method"`
 	Headers     map[string]string `json:"headers"` // added to every call; reserved ones are refused
 	Auth        *Auth             `json:"auth"`
-	Payload     json.RawMessage   `json:"payload"` // null for the dialect's own
+	Payload     *Payload          `json:"payload"` // null for the dialect's own
 	Retry       Retry             `json:"retry"`
 	Timeout     Duration          `json:"timeout"`    // for the whole call, body included
 	RateLimit   *RateLimit        `json:"rate_limit"` // null for none
@@ -38,6 +38,14 @@ type WebhookSettings struct {
 	Ordering    Ordering          `json:"ordering"`
 	ExpectJSON  bool              `json:"expect_json"`   // a 2xx answer whose body is not JSON counts as a failure
 	Disable     DisableAfter      `json:"disable_after"` // when failures disable the webhook
+}
+
+// Payload is what a webhook sends in place of its dialect's own payload: a template; or the dialect's own with only some fields,
+// with some added, or both.
+type Payload struct {
+	Template json.RawMessage `json:"template,omitempty"` // JSON in which {name} is replaced; any kind of value
+	Fields   []string        `json:"fields,omitempty"`   // paths into the dialect's own payload: only these are sent
+	Add      json.RawMessage `json:"add,omitempty"`      // a template, an object that is merged into the dialect's own payload
 }
 
 // WebhookStatus says whether deliveries go out.

@@ -41,6 +41,14 @@ const (
 }`
 	exampleTest = `{"delivery_id": "dlv_01jd3v8x2mf4k8c0q9r7t5y1zb", ` + exampleAttemptFields + `}`
 
+	examplePreview = `{
+  "event": {"id": "evt_01jd3v8x2mf4k8c0q9r7t5y1zf", "type": "email.opened", "time": "2026-01-31T09:30:00.000Z"},
+  "request": {"method": "POST", "url": "https://example.com/hooks",
+    "headers": [{"name": "Content-Type", "value": "application/json"}, {"name": "Webhook-Id", "value": "evt_01jd3v8x2mf4k8c0q9r7t5y1zf"}],
+    "body": "{\"event\":\"email.opened\",\"email\":\"zoe.lindstrom@example.com\"}"},
+  "notes": []
+}`
+
 	exampleWebhookInput = `{
   "name": "CRM sync", "url": "https://example.com/hooks", "events": ["email.*", "contact.updated"],
   "headers": {"x-tenant": "production"}, "auth": {"type": "bearer", "token": "t0p-s3cret"}

@@ -57,7 +57,7 @@ func newFake() *fakeApp {
 			WebhookSettings: postroom.WebhookSettings{
 				Name: "CRM sync", URL: "https://example.com/hooks", Events: []string{"email.*"}, Dialect: "standard", Method: "POST",
 				Headers: map[string]string{"x-tenant": "production", "x-b": "<&>"}, Auth: &postroom.Auth{Type: postroom.AuthAPIKey, Header: "X-Key", Key: postroom.Redacted},
-				Payload: json.RawMessage(`{"z":1,"a":{"c":"<","b":2}}`), Retry: postroom.Retry{Schedule: []postroom.Duration{postroom.Duration(5 * time.Second)}, Jitter: 0.1},
+				Payload: &postroom.Payload{Template: json.RawMessage(`{"z":1,"a":{"c":"<","b":2}}`)}, Retry: postroom.Retry{Schedule: []postroom.Duration{postroom.Duration(5 * time.Second)}, Jitter: 0.1},
 				Timeout: postroom.Duration(15 * time.Second), Concurrency: 8, Ordering: postroom.OrderingNone,
 			},
 		},
@@ -375,4 +375,20 @@ func (f *fakeApp) AbandonIdempotent(_ context.Context, _ app.Caller, key string)
 	defer f.mu.Unlock()
 	delete(f.answers, key)
 	return nil
+}
+
+func (f *fakeApp) PreviewWebhook(_ context.Context, _ app.Caller, ref string, in app.PreviewInput) (app.Preview, error) {
+	f.asked = []any{ref, in}
+	return fakePreview(), nil
+}
+
+func (f *fakeApp) PreviewSettings(_ context.Context, _ app.Caller, s postroom.WebhookSettings, in app.PreviewInput) (app.Preview, error) {
+	f.asked = []any{s, in}
+	return fakePreview(), nil
+}
+
+func fakePreview() app.Preview {
+	return app.Preview{Event: postroom.Event{UID: "order-1", Type: "email.opened", Time: testTime},
+		Request: postroom.SentRequest{Method: "POST", URL: "https://example.com/hooks", Headers: []postroom.Header{{Name: "X-A", Value: "b"}}, Body: []byte(`{"a":"<"}`)},
+		Notes:   []postroom.FieldError{{Pointer: "/payload/template/a", Detail: "{x} failed"}}}
 }

@@ -21,7 +21,7 @@ func fieldDocs() map[string]string {
 		"WebhookSettings.method":        "The HTTP method of the calls: POST, PUT or PATCH.",
 		"WebhookSettings.headers":       "Headers that are added to every call. Those that the dialect or HTTP needs are reserved.",
 		"WebhookSettings.auth":          "How the webhook proves itself to its receiver, besides the signature; null for not at all.",
-		"WebhookSettings.payload":       "null for the dialect's own; or a template: JSON in which {name} stands for a value of the event.",
+		"WebhookSettings.payload":       "null for the dialect's own; a template of one's own; or the dialect's with only some fields, with some added, or both.",
 		"WebhookSettings.retry":         "What happens after a failed attempt.",
 		"WebhookSettings.timeout":       "For a whole call, the answer's body included.",
 		"WebhookSettings.rate_limit":    "How many attempts are made in a period; null for no limit.",
@@ -29,6 +29,10 @@ func fieldDocs() map[string]string {
 		"WebhookSettings.ordering":      "none: as fast as possible; webhook: strictly one after the other; key: one after the other for each ordering key.",
 		"WebhookSettings.expect_json":   "An answer of 2xx whose body is not JSON counts as a failure.",
 		"WebhookSettings.disable_after": "When failures disable the webhook.",
+
+		"Payload.template": "JSON in which {name} stands for a value of the event, with a path or an expression as the name. It makes all of the payload: the other fields do not go with it.",
+		"Payload.fields":   "Paths into the dialect's own payload, such as data.contact.email: only these are sent.",
+		"Payload.add":      "A template, an object, that is merged into the dialect's own payload.",
 
 		"Auth.type":     "Which of the other fields count: none; api_key: header and key; bearer: token; basic: username and password; header: headers; query: query.",
 		"Auth.header":   "The header that carries the key, by default X-API-Key.",
@@ -107,6 +111,7 @@ func fieldDocs() map[string]string {
 		"Attempt.response":    "What came back; null without an answer.",
 		"Attempt.error":       "Why it failed; null after a success.",
 
+		"Attempt.notes":        "Where the webhook's payload could not be made as it was meant, and null was sent; left out if there is no such place.",
 		"AttemptError.kind":    "One of a closed set, such as timeout or status.",
 		"AttemptError.message": "A sentence that a person understands.",
 		"Header.name":          "The header's name.",

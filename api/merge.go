@@ -3,14 +3,15 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/postroom/postroom/payload"
 )
 
 // patch applies a JSON merge patch (RFC 7396) to settings: it merges the patch into their JSON, and decodes the result. What
 // the patch sets to null is removed, and thus takes its value in defaults. Pointers of errors are into the patch, since merging
-// moves nothing. When there is an error, settings stay as they are.
-func patch[T any](settings *T, defaults T, body []byte) error {
+// moves nothing. When there is an error, settings stay as they are. A field of whole is not merged but replaced.
+func patch[T any](settings *T, defaults T, body []byte, whole ...string) error {
 	if len(body) == 0 {
 		return nil
 	}
@@ -29,7 +30,7 @@ func patch[T any](settings *T, defaults T, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := decode(merge(nil, present, body), &defaults); err != nil {
+	if err := decode(merge(nil, present, body, whole...), &defaults); err != nil {
 		return err
 	}
 	*settings = defaults
@@ -46,8 +47,9 @@ func (d *decoder) twice(raw []byte, pointer string) {
 }
 
 // merge appends to dst what a merge patch makes of target, which may be empty. The members of target keep their order, and
-// new ones follow in that of the patch. Both texts are valid, and the patch has no key twice.
-func merge(dst, target, patch []byte) []byte {
+// new ones follow in that of the patch. Both texts are valid, and the patch has no key twice. The members that whole names become
+// what the patch says, nulls in it included.
+func merge(dst, target, patch []byte, whole ...string) []byte {
 	if payload.KindOf(patch) != payload.KindObject {
 		return append(dst, patch...)
 	}
@@ -65,7 +67,9 @@ func merge(dst, target, patch []byte) []byte {
 	})
 	dst = append(dst, '{')
 	put := func(key string, target, patch []byte) {
-		if payload.KindOf(patch) != payload.KindNull {
+		if slices.Contains(whole, key) {
+			dst = append(payload.AppendKey(dst, key), patch...)
+		} else if payload.KindOf(patch) != payload.KindNull {
 			dst = merge(payload.AppendKey(dst, key), target, patch)
 		}
 	}

@@ -55,6 +55,7 @@ func showAttempt(a postroom.Attempt) postroom.AttemptResource {
 		},
 		Request: postroom.RequestResource{Method: a.Request.Method, URL: a.Request.URL, Headers: notNil(a.Request.Headers)},
 		Error:   a.Error,
+		Notes:   a.Notes,
 	}
 	r.Request.Body, r.Request.BodyBase64 = showBody(a.Request.Body)
 	if a.Response != nil {

@@ -66,7 +66,7 @@ func patchOf(schemas map[string]*huma.Schema, s *huma.Schema) *huma.Schema {
 	if len(s.OneOf) > 0 { // of a reference and null
 		ref = s.OneOf[0].Ref
 	}
-	if ref != "" {
+	if ref != "" && strings.TrimPrefix(ref, schemaRef) != "Payload" { // which is replaced as a whole
 		addPatch(schemas, strings.TrimPrefix(ref, schemaRef))
 		p.Ref, p.OneOf = "", []*huma.Schema{{Ref: patchName(ref)}, {Type: "null"}}
 		return &p
@@ -165,22 +165,25 @@ func idSchema(s *huma.Schema, prefix string) {
 // be there.
 func requiredFields() map[string][]string {
 	return map[string][]string{
-		"Auth":             {"type"},
-		"CloudEvent":       {"id", "source", "specversion", "type"},
-		"DisableAfter":     nil,
-		"EventInput":       {"type", "data"},
-		"EventTypeInput":   {"name"},
-		"KeyInput":         {"name", "role"},
-		"PauseInput":       nil,
-		"RateLimit":        {"limit", "period"},
-		"ReplayEventInput": nil,
-		"ReplayInput":      nil,
-		"ResumeInput":      nil,
-		"Retry":            nil,
-		"RotateInput":      nil,
-		"TestInput":        nil,
-		"WebhookInput":     {"name", "url", "events"},
-		"WebhookSettings":  nil,
-		"WorkspaceInput":   {"name"},
+		"Auth":                 {"type"},
+		"CloudEvent":           {"id", "source", "specversion", "type"},
+		"DisableAfter":         nil,
+		"EventInput":           {"type", "data"},
+		"EventTypeInput":       {"name"},
+		"KeyInput":             {"name", "role"},
+		"PauseInput":           nil,
+		"Payload":              nil,
+		"PreviewInput":         nil,
+		"PreviewSettingsInput": nil,
+		"RateLimit":            {"limit", "period"},
+		"ReplayEventInput":     nil,
+		"ReplayInput":          nil,
+		"ResumeInput":          nil,
+		"Retry":                nil,
+		"RotateInput":          nil,
+		"TestInput":            nil,
+		"WebhookInput":         {"name", "url", "events"},
+		"WebhookSettings":      nil,
+		"WorkspaceInput":       {"name"},
 	}
 }

@@ -35,6 +35,8 @@ type App interface {
 	PauseWebhook(ctx context.Context, who app.Caller, ref, reason string) (postroom.Webhook, error)
 	ResumeWebhook(ctx context.Context, who app.Caller, ref, held string) (postroom.Webhook, int64, error)
 	TestWebhook(ctx context.Context, who app.Caller, ref, eventType string, data json.RawMessage) (postroom.Delivery, postroom.Attempt, error)
+	PreviewWebhook(ctx context.Context, who app.Caller, ref string, in app.PreviewInput) (app.Preview, error)
+	PreviewSettings(ctx context.Context, who app.Caller, s postroom.WebhookSettings, in app.PreviewInput) (app.Preview, error)
 	ReplayWebhook(ctx context.Context, who app.Caller, ref string, f postroom.DeliveryFilter) (int64, error)
 	WebhookSecrets(ctx context.Context, who app.Caller, ref string) ([]postroom.Secret, error)
 	RotateSecret(ctx context.Context, who app.Caller, ref string, kind postroom.SecretKind, given string, overlap time.Duration) (postroom.Secret, string, error)

@@ -76,7 +76,7 @@ func (a *api) routeWebhooks(rt *router) {
 		ID: "update-webhook", Method: http.MethodPatch, Path: path + "/{id}", Tag: "Webhooks", Role: postroom.RoleAdmin,
 		Summary: "Change a webhook",
 		Description: "A JSON merge patch (RFC 7396): fields that are left out stay as they are, objects are merged at every depth, lists are " +
-			"replaced, and `null` sets a field back to its default. A new `auth.type` replaces `auth` as a whole; a value of `•••` stays as it was. " +
+			"replaced, and `null` sets a field back to its default. A `payload` replaces the present one as a whole, and so does a new `auth.type` the `auth`; a value of `•••` stays as it was. " +
 			"The status is changed with pause and resume.",
 		Body: reflect.TypeFor[postroom.WebhookSettings](), Need: true, Patch: true, Example: `{"name":"CRM sync, EU","retry":{"jitter":0.2},"headers":{"x-tenant":null}}`,
 		Answer: exampleWebhook,
@@ -90,6 +90,7 @@ func (a *api) routeWebhooks(rt *router) {
 		Status:      http.StatusNoContent,
 		Codes:       []postroom.Code{postroom.CodePreconditionFailed},
 	}, a.deleteWebhook)
+	a.routePreviews(rt)
 	a.routeWebhookActions(rt)
 	a.routeSecrets(rt)
 }
@@ -191,7 +192,7 @@ func (a *api) updateWebhook(ctx context.Context, c *call, in *changeWebhookInput
 }
 
 // patchWebhook merges a patch into settings. The values of one type of auth mean nothing to another, so a patch that changes the
-// type begins with an empty auth.
+// type begins with an empty auth. A payload is replaced as a whole: what is in a template is a value, and so is a null.
 func patchWebhook(s *postroom.WebhookSettings, body []byte) error {
 	var wanted struct {
 		Auth struct{ Type postroom.AuthType }
@@ -200,7 +201,7 @@ func patchWebhook(s *postroom.WebhookSettings, body []byte) error {
 	if json.Unmarshal(body, &wanted) == nil && s.Auth != nil && wanted.Auth.Type != "" && wanted.Auth.Type != s.Auth.Type {
 		s.Auth = nil
 	}
-	return patch(s, app.DefaultSettings(), body)
+	return patch(s, app.DefaultSettings(), body, "payload")
 }
 
 func (a *api) deleteWebhook(ctx context.Context, c *call, in *changeWebhookInput) (*done, error) {

@@ -21,7 +21,7 @@ func TestWebhookShape(t *testing.T) {
 	w := s.call("GET", "/v1/webhooks/crm", "")
 	const want = `{"id":"` + whk + `","uid":null,"name":"CRM sync","description":"","url":"https://example.com/hooks","events":["email.*"],"filter":"",` +
 		`"dialect":"standard","method":"POST","headers":{"x-b":"<&>","x-tenant":"production"},"auth":{"type":"api_key","header":"X-Key","key":"•••"},` +
-		`"payload":{"z":1,"a":{"c":"<","b":2}},"retry":{"schedule":["5s"],"jitter":0.1},"timeout":"15s","rate_limit":null,"concurrency":8,"ordering":"none",` +
+		`"payload":{"template":{"z":1,"a":{"c":"<","b":2}}},"retry":{"schedule":["5s"],"jitter":0.1},"timeout":"15s","rate_limit":null,"concurrency":8,"ordering":"none",` +
 		`"expect_json":false,"disable_after":{"failures":0,"for":"0s"},"status":"active","status_reason":"","secrets":1,` +
 		`"created_at":"2026-01-31T09:30:00.127Z","updated_at":"2026-01-31T09:30:00.127Z"}` + "\n"
 	if diff := cmp.Diff(want, w.Body.String()); diff != "" {
@@ -137,21 +137,58 @@ func TestPatchWebhook(t *testing.T) {
 	if after.Retry.Jitter != 0.5 || len(after.Retry.Schedule) != 1 || after.RateLimit.Limit != 5 || after.RateLimit.Period != postroom.Duration(time.Second) {
 		t.Errorf("%+v", after)
 	}
-	if string(after.Payload) != string(before.Payload) || after.Timeout != before.Timeout || after.Auth.Key != postroom.Redacted {
+	if !cmp.Equal(after.Payload, before.Payload) || after.Timeout != before.Timeout || after.Auth.Key != postroom.Redacted {
 		t.Errorf("changed what was not in the patch: %+v", after)
 	}
 
-	s.ok(200, "PATCH", "/v1/webhooks/crm", `{"events":["a"],"retry":null,"rate_limit":null,"uid":null,"payload":{"a":{"b":3},"n":"<>"}}`)
+	s.ok(200, "PATCH", "/v1/webhooks/crm", `{"events":["a"],"retry":null,"rate_limit":null,"uid":null,"payload":{"template":{"a":{"b":3,"x":null},"10":1,"n":"<>"}}}`)
 	after = s.webhook.WebhookSettings
 	if len(after.Events) != 1 || !cmp.Equal(after.Retry, app.DefaultSettings().Retry) || after.RateLimit != nil || after.UID != nil {
 		t.Errorf("%+v", after)
 	}
-	if got := string(after.Payload); got != `{"z":1,"a":{"c":"<","b":3},"n":"<>"}` {
-		t.Errorf("the template's order or bytes changed: %s", got)
+	if got := string(after.Payload.Template); got != `{"a":{"b":3,"x":null},"10":1,"n":"<>"}` {
+		t.Errorf("the template is not what was written: %s", got)
+	}
+	s.ok(200, "PATCH", "/v1/webhooks/crm", `{"payload":{"fields":["type"]}}`)
+	if diff := cmp.Diff(&postroom.Payload{Fields: []string{"type"}}, s.webhook.Payload); diff != "" {
+		t.Errorf("something of the template was left: %s", diff)
 	}
 	s.ok(200, "PATCH", "/v1/webhooks/crm", `{"payload":null}`)
 	if got := s.webhook.Payload; got != nil {
-		t.Errorf("payload %s", got)
+		t.Errorf("payload %v", got)
+	}
+}
+
+func TestPreview(t *testing.T) {
+	s := newServer(t)
+	template := &postroom.Payload{Template: json.RawMessage(`{"a":null}`)}
+	for body, want := range map[string]app.PreviewInput{
+		``:                      {},
+		`{}`:                    {},
+		`{"payload":null}`:      {Try: true},
+		`{"type":"email.sent"}`: {Type: "email.sent"},
+		`{"payload":{"template":{"a":null}},"event":"order-1"}`: {Try: true, Payload: template, Event: "order-1"},
+	} {
+		got := s.ok(200, "POST", "/v1/webhooks/crm/preview", body)
+		if diff := cmp.Diff([]any{"crm", want}, s.asked); diff != "" {
+			t.Errorf("%s: %s", body, diff)
+		}
+		request, _ := got["request"].(map[string]any)
+		notes, _ := got["notes"].([]any)
+		event, _ := got["event"].(map[string]any)
+		if request["body"] != `{"a":"<"}` || len(notes) != 1 || event["id"] != "order-1" {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+	s.ok(200, "POST", "/v1/webhooks/preview", `{"events":["email.sent"],"payload":{"template":{"a":null}},"method":"PUT","type":"email.sent"}`)
+	want := app.DefaultSettings()
+	want.Events, want.Payload, want.Method = []string{"email.sent"}, template, "PUT"
+	if diff := cmp.Diff([]any{want, app.PreviewInput{Type: "email.sent"}}, s.asked); diff != "" {
+		t.Error(diff)
+	}
+	s.call("POST", "/v1/webhooks/preview", `{"payload":{"templat":1}}`)
+	if got := s.call("POST", "/v1/webhooks/preview", `{"payload":{"templat":1}}`); got.Code != 422 || !strings.Contains(got.Body.String(), "/payload/templat") {
+		t.Errorf("%d %s", got.Code, got.Body)
 	}
 }
 

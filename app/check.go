@@ -51,6 +51,11 @@ func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.
 	if err := a.Engine.CheckFilter(s.Filter); err != nil {
 		p.Add("/filter", "%s", err.Error())
 	}
+	if !samePayload(s, before) {
+		if err := a.checkPayload(ctx, who, &p, s); err != nil {
+			return err
+		}
+	}
 	checkDelivery(&p, s)
 	checkHeaders(&p, "/headers", s.Headers)
 	checkAuth(&p, s.Auth)
@@ -251,8 +256,5 @@ func checkCredential(p *postroom.Problems, pointer, value string) {
 func checkLater(p *postroom.Problems, s *postroom.WebhookSettings) {
 	if s.Dialect != "standard" {
 		p.Add("/dialect", "this version has the dialect standard")
-	}
-	if s.Payload != nil {
-		p.Add("/payload", "this version sends the dialect's own payload: leave it null")
 	}
 }

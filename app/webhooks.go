@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/textproto"
+	"slices"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -81,9 +83,7 @@ func fillDefaults(s *postroom.WebhookSettings) {
 	if s.Headers == nil {
 		s.Headers = map[string]string{}
 	}
-	if string(s.Payload) == "null" {
-		s.Payload = nil
-	}
+	s.Payload = emptyPayload(s.Payload)
 }
 
 // standardSchedule is the example of the Standard Webhooks specification: about three days in all.
@@ -257,11 +257,16 @@ func (a *App) edit(ctx context.Context, who Caller, w *postroom.StoredWebhook, c
 
 // clone copies settings deeply, so that an edit cannot reach what a cache holds.
 func clone(s postroom.WebhookSettings) (c postroom.WebhookSettings, err error) {
+	p := s.Payload
+	s.Payload = nil
 	b, err := json.Marshal(s)
 	if err != nil {
 		return c, err
 	}
 	err = json.Unmarshal(b, &c)
+	if p != nil { // by hand, since Marshal would write the templates anew
+		c.Payload = &postroom.Payload{Template: bytes.Clone(p.Template), Fields: slices.Clone(p.Fields), Add: bytes.Clone(p.Add)}
+	}
 	return c, err
 }
 

@@ -175,6 +175,7 @@ func (p *screen) attempt(a postroom.AttemptResource) {
 	if a.Error != nil {
 		p.printf("     %s\n", clean(a.Error.Message))
 	}
+	p.notes("     ", a.Notes)
 	if phases := phasesText(a.PhasesMs); phases != "" {
 		p.printf("     %s\n", p.paint(dim, phases))
 	}

@@ -31,7 +31,7 @@ const webhookJSON = `{"id":"` + whk1 + `","uid":null,"name":"Production Webhook"
 
 const fullWebhookJSON = `{"id":"` + whk2 + `","uid":"crm-sync","name":"CRM sync","description":"Keeps the CRM in step","url":"https://crm.example.com/hooks",` +
 	`"events":["email.*"],"filter":"event.data.campaign.id == 790","dialect":"cloudcusp","method":"PUT","headers":{"x-tenant":"production","x-a":"b"},` +
-	`"auth":{"type":"bearer","token":"•••"},"payload":{"email":"{contact_email}"},"retry":{"schedule":[],"jitter":0},"timeout":"30s",` +
+	`"auth":{"type":"bearer","token":"•••"},"payload":{"template":{"email":"{contact_email}"}},"retry":{"schedule":[],"jitter":0},"timeout":"30s",` +
 	`"rate_limit":{"limit":100,"period":"1s"},"concurrency":1,"ordering":"key","expect_json":true,"disable_after":{"failures":10,"for":"120h"},` +
 	`"status":"disabled","status_reason":"10 deliveries in a row failed","secrets":2,"created_at":"2025-12-24T18:00:00.000Z","updated_at":` + stamp + `}`
 
@@ -61,6 +61,10 @@ func page(items ...string) string {
 	return `{"data":[` + strings.Join(items, ",") + `],"next_cursor":null,"prev_cursor":null}`
 }
 
+const previewJSON = `{"event":{"id":"order-17","type":"order.paid","time":"2026-01-31T09:30:00.000Z"},` +
+	`"request":{"method":"POST","url":"https://example.com/hooks","headers":[{"name":"Content-Type","value":"application/json"},{"name":"X-B","value":"\u001b[2Jx"}],` +
+	`"body":"{\"id\":\"order-17\",\"total\":null}"},"notes":[{"pointer":"/payload/add/total","detail":"{data.total * 'x'} failed: no such overload"}]}`
+
 // answers are what the fake server says to each call: the status if it is not 200, and the body.
 func answers() map[string]string {
 	const api = "/v1/"
@@ -74,6 +78,8 @@ func answers() map[string]string {
 		"DELETE " + webhook:                      "204 ",
 		"POST " + webhook + "/test":              `{"delivery_id":"` + dlv1 + `",` + goodAttempt[1:] + `}`,
 		"POST /v1/webhooks/crm-sync/test":        `{"delivery_id":"` + dlv1 + `",` + refusedAttempt[1:],
+		"POST " + webhook + "/preview":           previewJSON,
+		"POST /v1/webhooks/preview":              previewJSON,
 		"POST " + webhook + "/pause":             strings.Replace(webhookJSON, `"status":"active","status_reason":""`, `"status":"paused","status_reason":"Moving house"`, 1),
 		"POST " + webhook + "/resume":            `{"held":1200,` + webhookJSON[1:],
 		"POST " + webhook + "/replay":            `202 {"replayed":128}`,

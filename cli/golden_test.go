@@ -82,6 +82,8 @@ func TestCommands(t *testing.T) {
 		"webhooks-update-away": {"webhooks", "update", whk1, "--uid", "", "--description", "", "--rate-limit", "none", "--payload", "none", "--no-auth", "--no-expect-json", "--header", "x-a=", "--retry", "none"},
 		"webhooks-test":        {"webhooks", "test", whk1},
 		"webhooks-test-failed": {"webhooks", "test", "crm-sync", "--type", "order.paid", "--data", `{"order":17}`},
+		"webhooks-preview":     {"webhooks", "preview", whk1, "--type", "order.paid", "--payload", `{"id":"{event_id}"}`},
+		"webhooks-preview-new": {"webhooks", "preview", "-e", "order.paid", "--event", "order-17", "--payload-fields", "type,data.order", "--payload-add", "@" + order},
 		"webhooks-pause":       {"webhooks", "pause", whk1, "--reason", "Moving house"},
 		"webhooks-resume":      {"webhooks", "resume", whk1, "--held", "discard"},
 		"webhooks-delete":      {"webhooks", "delete", "--force", whk1},

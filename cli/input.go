@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // open opens a file, or stdin for "-".
@@ -59,10 +60,22 @@ func (s *session) jsonValue(flag, given string) (json.RawMessage, error) {
 	text = bytes.TrimSpace(text)
 	if !json.Valid(text) {
 		var v any
-		return nil, usagef("%s is not JSON: %v", flag, json.Unmarshal(text, &v)).
+		return nil, usagef("%s is not JSON: %s", flag, syntaxError(text, json.Unmarshal(text, &v))).
 			hint(`Give JSON such as '{"contact":{"email":"ada@example.com"}}', @FILE, or - for stdin.`)
 	}
 	return text, nil
+}
+
+// syntaxError says what is wrong with a JSON text, and where.
+func syntaxError(text []byte, err error) string {
+	var at *json.SyntaxError
+	if !errors.As(err, &at) {
+		return err.Error()
+	}
+	before := text[:min(max(int(at.Offset)-1, 0), len(text))]
+	line := bytes.Count(before, []byte("\n"))
+	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	return fmt.Sprintf("line %d, column %d: %v", line+1, column+1, err)
 }
 
 // moment reads a flag's value as a time: RFC 3339, a date in the local zone, or how long ago, such as 24h.

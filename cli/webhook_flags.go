@@ -18,7 +18,7 @@ type webhookFlags struct {
 	Dialect      *string           `placeholder:"NAME" help:"How calls are enveloped, signed and retried: standard, cloudevents, …"`
 	Method       *string           `placeholder:"METHOD" help:"HTTP method."`
 	Header       map[string]string `mapsep:"none" placeholder:"NAME=VALUE" help:"Header of every call; may be repeated."`
-	Payload      *string           `placeholder:"JSON" help:"Payload template: JSON, @FILE, - for stdin, or none for the dialect's own."`
+	Payload      payloadFlags      `embed:""`
 	Timeout      *string           `placeholder:"DURATION" help:"Time for the whole call, such as 15s."`
 	Retry        *string           `placeholder:"WAITS" help:"Waits before further attempts, such as 5s,5m,30m; none for a single attempt."`
 	RetryJitter  *float64          `placeholder:"SHARE" help:"How far waits are spread, from 0 to 1."`
@@ -55,15 +55,41 @@ func (f webhookFlags) patch(s *session) (map[string]any, error) {
 	if auth != nil {
 		patch["auth"] = auth
 	}
-	if f.Payload != nil {
-		patch["payload"] = nil
-		if *f.Payload != "none" {
-			if patch["payload"], err = s.jsonValue("--payload", *f.Payload); err != nil {
-				return nil, err
-			}
-		}
+	if err := f.Payload.put(s, patch); err != nil {
+		return nil, err
 	}
 	return patch, f.putPolicy(patch)
+}
+
+// payloadFlags say what is sent.
+type payloadFlags struct {
+	Payload *string  `placeholder:"JSON" help:"Payload template: JSON, @FILE, - for stdin, or none for the dialect's own."`
+	Fields  []string `name:"payload-fields" placeholder:"PATHS" help:"Send only these of the dialect's own payload, such as type,data.contact.email."`
+	Add     *string  `name:"payload-add" placeholder:"JSON" help:"Add to the dialect's own payload: a template that is an object, as JSON, @FILE or -."`
+}
+
+// put adds the payload to a patch, if it is said.
+func (f payloadFlags) put(s *session, patch map[string]any) error {
+	if f.Payload != nil && (f.Fields != nil || f.Add != nil) {
+		return usagef("--payload makes all of the payload: --payload-fields and --payload-add do not go with it")
+	}
+	var p postroom.Payload
+	var err error
+	if f.Payload != nil && *f.Payload == "none" {
+		patch["payload"] = nil
+		return nil
+	}
+	if f.Payload != nil {
+		p.Template, err = s.jsonValue("--payload", *f.Payload)
+	}
+	if f.Add != nil && err == nil {
+		p.Add, err = s.jsonValue("--payload-add", *f.Add)
+	}
+	p.Fields = f.Fields
+	if p.Template != nil || p.Fields != nil || p.Add != nil {
+		patch["payload"] = p
+	}
+	return err
 }
 
 // putPolicy adds what says how often and how long is tried.

@@ -17,6 +17,7 @@ type webhooksCmd struct {
 	Get          webhookGetCmd     `cmd:"" help:"Show a webhook."`
 	Update       webhookUpdateCmd  `cmd:"" help:"Change a webhook."`
 	Test         webhookTestCmd    `cmd:"" help:"Send one event to a webhook now, and show the answer."`
+	Preview      webhookPreviewCmd `cmd:"" help:"Show the call that would bring an event to a webhook."`
 	Pause        webhookPauseCmd   `cmd:"" help:"Hold what a webhook would receive."`
 	Resume       webhookResumeCmd  `cmd:"" help:"Make a paused or disabled webhook active again."`
 	Delete       webhookDeleteCmd  `cmd:"" help:"Delete a webhook."`
@@ -44,7 +45,8 @@ func (webhookCreateCmd) Help() string {
 
     postroom webhooks create -u https://example.com/hooks -e email.sent,email.opened -n "Production Webhook"
     postroom webhooks create -u https://example.com/hooks -e '*' --retry 5s,5m,30m --rate-limit 100/1s
-    postroom webhooks create -u https://example.com/hooks -e 'email.*' --auth-bearer @token.txt`
+    postroom webhooks create -u https://example.com/hooks -e 'email.*' --auth-bearer @token.txt
+    postroom webhooks create -u https://example.com/hooks -e 'email.*' --payload '{"event":"{event_type}","to":"{subscriber_email}"}'`
 }
 
 // Run creates the webhook.
@@ -175,8 +177,13 @@ func webhookDetails(p *screen, w postroom.Webhook) []field {
 		disable = append(disable, w.Disable.For.String()+" without a success")
 	}
 	payload := ""
-	if text := string(w.Payload); text != "null" {
-		payload = text
+	if w.Payload != nil {
+		var text strings.Builder
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if enc.Encode(w.Payload) == nil {
+			payload = strings.TrimSpace(text.String())
+		}
 	}
 	return slices.Concat(
 		[]field{{label: "Name", value: val(w.Name)}, {label: "Description", value: val(w.Description)}, {label: "UID", value: val(uid)}},

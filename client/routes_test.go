@@ -71,6 +71,14 @@ func webhookRoutes() []route {
 		{"DeleteWebhook", "", func(ctx context.Context, c *client.Client) (any, error) {
 			return nil, c.DeleteWebhook(ctx, whkID)
 		}, "DELETE /v1/webhooks/" + whkID, nil},
+		{"PreviewWebhook", `{"event":{"id":"order-17"},"request":{"method":"POST","body":"{}"},"notes":[{"pointer":"/payload/template/a","detail":"x"}]}`, func(ctx context.Context, c *client.Client) (any, error) {
+			p, err := c.PreviewWebhook(ctx, "crm", client.PreviewInput{Type: "email.opened", Payload: &postroom.Payload{Template: json.RawMessage(`{"a":"{data}"}`)}})
+			return []any{p.Event.ID, p.Request.Body, p.Notes[0].Pointer}, err
+		}, `POST /v1/webhooks/crm/preview {"type":"email.opened","payload":{"template":{"a":"{data}"}}}`, []any{"order-17", "{}", "/payload/template/a"}},
+		{"PreviewSettings", `{"event":{"id":"order-17"},"request":{"method":"POST","body":"{}"},"notes":[]}`, func(ctx context.Context, c *client.Client) (any, error) {
+			p, err := c.PreviewSettings(ctx, client.WebhookInput{Events: []string{"email.*"}}, client.PreviewInput{Event: "order-17", Payload: &postroom.Payload{Fields: []string{"type"}}})
+			return []any{p.Event.ID, len(p.Notes)}, err
+		}, `POST /v1/webhooks/preview {"events":["email.*"],"payload":{"fields":["type"]},"event":"order-17"}`, []any{"order-17", 0}},
 		{"TestWebhook", `{"delivery_id":"` + dlvID + `",` + attemptJSON + `}`, func(ctx context.Context, c *client.Client) (any, error) {
 			r, err := c.TestWebhook(ctx, "crm", client.TestInput{Type: "email.opened", Data: json.RawMessage(`{"a":"<b>"}`)})
 			return []any{r.DeliveryID.String(), r.StatusCode, r.DurationMs, r.Response.Body, r.Error == nil}, err

@@ -26,7 +26,7 @@ type WebhookInput struct {
 	Method       string                 `json:"method,omitempty"`
 	Headers      map[string]string      `json:"headers,omitempty"`
 	Auth         *postroom.Auth         `json:"auth,omitempty"`
-	Payload      json.RawMessage        `json:"payload,omitempty"`
+	Payload      *postroom.Payload      `json:"payload,omitempty"`
 	Retry        *RetryInput            `json:"retry,omitempty"`
 	Timeout      postroom.Duration      `json:"timeout,omitzero"`
 	RateLimit    *postroom.RateLimit    `json:"rate_limit,omitempty"`
@@ -135,6 +135,47 @@ type TestResult struct {
 func (c *Client) TestWebhook(ctx context.Context, ref string, in TestInput) (TestResult, error) {
 	var out TestResult
 	err := c.post(ctx, path("v1", "webhooks", ref, "test"), in, &out)
+	return out, err
+}
+
+// PreviewInput says what a preview shows. What is zero is left out.
+type PreviewInput struct {
+	Type    string            `json:"type,omitempty"`    // the event is a sample of this type
+	Event   string            `json:"event,omitempty"`   // the event is a past one with this id
+	Payload *postroom.Payload `json:"payload,omitempty"` // tried in place of the webhook's own
+}
+
+// Preview is a call that was not made.
+type Preview struct {
+	Event struct {
+		ID   string             `json:"id"`
+		Type string             `json:"type"`
+		Time postroom.Timestamp `json:"time"`
+	} `json:"event"`
+	Request postroom.RequestResource `json:"request"`
+	Notes   []postroom.FieldError    `json:"notes"` // where null stands for what could not be made
+}
+
+// PreviewWebhook gives the call that would bring an event to a webhook.
+func (c *Client) PreviewWebhook(ctx context.Context, ref string, in PreviewInput) (Preview, error) {
+	var out Preview
+	err := c.post(ctx, path("v1", "webhooks", ref, "preview"), in, &out)
+	return out, err
+}
+
+// PreviewSettings gives the call that would bring an event to a webhook that is not there yet. Of the input, only the payload, the type or
+// the event count; all of the webhook's settings may be left out.
+func (c *Client) PreviewSettings(ctx context.Context, w WebhookInput, in PreviewInput) (Preview, error) {
+	if in.Payload != nil {
+		w.Payload = in.Payload
+	}
+	body := struct {
+		WebhookInput
+		Type  string `json:"type,omitempty"`
+		Event string `json:"event,omitempty"`
+	}{w, in.Type, in.Event}
+	var out Preview
+	err := c.post(ctx, path("v1", "webhooks", "preview"), body, &out)
 	return out, err
 }
 

@@ -30,6 +30,8 @@ type call struct {
 	shown string
 	// standard tells that the body is StandardBody of the event, which the log need not keep twice.
 	standard bool
+	// notes tell where null stands in the body for what could not be made.
+	notes []postroom.FieldError
 }
 
 // header are header lines in the order in which they were set. Names are canonical; none stands twice.
@@ -58,11 +60,11 @@ func (h header) http() http.Header {
 
 // build makes the call that brings an event to a webhook, without its signature.
 func build(t *Target, job *postroom.Job) (*call, error) {
-	body, err := StandardBody(job.Event)
+	body, notes, standard, err := renderBody(t, job.Event)
 	if err != nil {
 		return nil, err
 	}
-	c := &call{method: t.Method, url: t.url, shown: t.shownURL, body: body, standard: true}
+	c := &call{method: t.Method, url: t.url, shown: t.shownURL, body: body, standard: standard, notes: notes}
 	c.header = make(header, len(t.header), len(t.header)+6)
 	copy(c.header, t.header)
 	c.header = append(c.header, postroom.Header{Name: headerDelivery, Value: job.DeliveryID.String()},

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -273,7 +274,11 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 	}
 	c, err := build(target, job)
 	if err != nil {
-		return e.failed(target, job, at, egress.KindInternal, "The body of the call could not be made: "+err.Error()+".")
+		kind := egress.KindInternal
+		if errors.As(err, &payloadError{}) {
+			kind = KindPayload
+		}
+		return e.failed(target, job, at, kind, "The body of the call could not be made: "+err.Error()+".")
 	}
 	sign(c, target.keys, job.Event.PublicID(), at)
 	failpoint.Hit(failpoint.AttemptBuilt)
@@ -292,7 +297,7 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 // failed is an attempt that never reached the network.
 func (e *Engine) failed(target *Target, job *postroom.Job, at time.Time, kind, sentence string) *postroom.Finish {
 	a := &postroom.Attempt{DeliveryID: job.DeliveryID, Number: job.Attempts + 1, At: at,
-		Request: postroom.SentRequest{Method: target.Method, URL: target.shownURL}}
+		Request: postroom.SentRequest{Method: target.Method, URL: target.shownURL, Body: []byte{}}} // not nil: nothing was sent
 	var outcome postroom.Outcome
 	outcome, a.Error = Decide(job.DeliveryID, job.Attempts+1, Result{Kind: kind, Sentence: sentence}, target.policy, at)
 	return &postroom.Finish{Job: job, Attempt: a, Outcome: outcome}

@@ -17,7 +17,7 @@ import (
 // send makes the call and waits for its answer, both within the webhook's timeout. The attempt it returns is complete but
 // for its error, which Decide words.
 func (e *Engine) send(ctx context.Context, t *Target, c *call, at time.Time) (*postroom.Attempt, Result) {
-	a := &postroom.Attempt{At: at, Request: sentRequest(t, c)}
+	a := &postroom.Attempt{At: at, Request: sentRequest(t, c), Notes: c.notes}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.Timeout))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, c.method, c.url, bytes.NewReader(c.body))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/payload"
 )
 
 // Target is a webhook that is ready to be called: its secrets are open, and what does not change from call to call is
@@ -28,6 +29,10 @@ type Target struct {
 	policy        Policy
 	keys          []SigningKey
 	gone          bool // deleted: what is left for it is cancelled
+
+	template       *payload.Template // nil for the dialect's own payload
+	payloadErr     error             // why there is no template although the webhook has one
+	payloadPointer string            // of the template in the settings
 }
 
 // Opener opens what was sealed for a context.
@@ -133,8 +138,11 @@ func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, err
 }
 
 func newTarget(opener Opener, w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret, userAgent string) (*Target, error) {
-	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w)}
+	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
+		payloadPointer: pointerOf(w.Payload)}
 	var err error
+	// It was checked when it was saved, so that this only fails for what another version of Postroom saved. The attempts tell.
+	target.template, target.payloadErr = CompilePayload(w.Payload, nil)
 	if target.url, target.shownURL, err = authURL(w.URL, auth); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,15 @@
 //	                                                              ├──► one body, signed and delivered
 //	           data ──► AppendJS ─────────────────────────────────┘
 //
+//	template   source ─► Compile ─► Template ─► Render(event) ─► one body
+//	           types ──► checked      └─ Only, Add: what to leave out of it, what to merge into it
+//
+// # Templates
+//
+// docs/payloads.md describes the language. compile.go reads the template's JSON, placeholder.go its strings, path.go and
+// variables.go what is named in them, expression.go and functions.go what is calculated; schema.go knows which names there are.
+// render.go writes: what the template wants of an event's data is found in one pass (collect.go) and copied from there.
+//
 // # Bytes
 //
 // A body that Postroom builds has the bytes that JavaScript would write: for every body b,

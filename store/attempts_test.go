@@ -21,7 +21,8 @@ func testAttempts(f *fixture) {
 				{Name: "x-tab", Value: "a\tb\rc"}, {Name: "x-text", Value: "Grüße ✓"}},
 			Body: []byte{0, 1, 0xff, '\n'}},
 		Response: &postroom.Response{StatusCode: 503, Headers: []postroom.Header{{Name: "Retry-After", Value: "120"}}, Body: []byte("try \x00 later\xfe"), Truncated: true},
-		Error:    &postroom.AttemptError{Kind: "status", Message: "The receiver answered 503: «später»."}}
+		Error:    &postroom.AttemptError{Kind: "status", Message: "The receiver answered 503: «später»."},
+		Notes:    []postroom.FieldError{{Pointer: "/payload/template/a~1b/0", Detail: "{x} failed: \x00 <é>\n"}, {Pointer: "", Detail: ""}}}
 	noAnswer := postroom.Attempt{At: at(time.Second), Phases: postroom.Phases{Total: 15 * time.Second},
 		Request: postroom.SentRequest{Method: "POST", URL: "https://example.com", Headers: []postroom.Header{}, Body: nil},
 		Error:   &postroom.AttemptError{Kind: "timeout"}}

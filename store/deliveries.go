@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -185,12 +186,12 @@ func (s *Store) Attempts(ctx context.Context, workspace postroom.WorkspaceID, id
 
 func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
 	var claim, at, dns, connect, tls, firstByte, total int64
-	var kind, message, responseHeaders *string
+	var kind, message, responseHeaders, notes *string
 	var line, headers string
 	var body []byte
 	var hasBody, truncated bool
 	err = row(&claim, &at, &a.StatusCode, &kind, &message, &dns, &connect, &tls, &firstByte, &total, &line, &headers, &hasBody, &a.Request.Body,
-		&responseHeaders, &body, &truncated)
+		&responseHeaders, &body, &truncated, &notes)
 	if hasBody && a.Request.Body == nil {
 		a.Request.Body = []byte{} // SQLite's driver reads an empty one as nil
 	}
@@ -208,6 +209,9 @@ func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
 	}
 	if responseHeaders != nil {
 		a.Response = &postroom.Response{StatusCode: a.StatusCode, Headers: parseHeaderLines(*responseHeaders), Body: body, Truncated: truncated}
+	}
+	if notes != nil && err == nil {
+		err = json.Unmarshal([]byte(*notes), &a.Notes)
 	}
 	return a, err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql/driver"
+	"encoding/json"
 	"math"
 	"sort"
 	"strings"
@@ -75,14 +76,18 @@ func (v finished) attempt() []driver.Value {
 	if r := a.Response; r != nil {
 		responseHeaders, responseBody, truncated = storable(headerLines(r.Headers)), r.Body, r.Truncated
 	}
-	var requestBody any
+	var requestBody, notes any
 	if a.Request.Body != nil {
 		requestBody = a.Request.Body
+	}
+	if len(a.Notes) > 0 {
+		text, _ := json.Marshal(a.Notes) // cannot fail: they are texts
+		notes = string(text)
 	}
 	return []driver.Value{job.DeliveryID[:], int64(job.Claim), job.Event.WorkspaceID[:], v.at, v.statusCode, v.errorKind, message,
 		a.Phases.DNS.Microseconds(), a.Phases.Connect.Microseconds(), a.Phases.TLS.Microseconds(), a.Phases.FirstByte.Microseconds(),
 		a.Phases.Total.Microseconds(), storable(a.Request.Method + " " + a.Request.URL), storable(headerLines(a.Request.Headers)), requestBody,
-		responseHeaders, responseBody, boolInt(truncated)}
+		responseHeaders, responseBody, boolInt(truncated), notes}
 }
 
 // storable replaces what a text in PostgreSQL cannot hold: a result that cannot be stored would be tried for ever.

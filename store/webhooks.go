@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 
 // CreateWebhook stores a webhook with its first secret.
 func (s *Store) CreateWebhook(ctx context.Context, w postroom.StoredWebhook, secret postroom.StoredSecret) error {
-	settings, err := json.Marshal(w.WebhookSettings)
+	settings, err := settingsJSON(w.WebhookSettings)
 	if err != nil {
 		return err
 	}
@@ -24,6 +25,15 @@ func (s *Store) CreateWebhook(ctx context.Context, w postroom.StoredWebhook, sec
 		}
 		return insertSecret(ctx, q, w.WorkspaceID, w.ID, secret)
 	})
+}
+
+// settingsJSON writes settings as JSON. A template in them stays as it was written, but for white space.
+func settingsJSON(s postroom.WebhookSettings) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(s)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // changeWebhooks runs f in a transaction that raises the workspace's revision. That comes first: on PostgreSQL it makes
@@ -135,7 +145,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceI
 		if err := checkUID(ctx, q, w); err != nil {
 			return err
 		}
-		settings, err := json.Marshal(w.WebhookSettings)
+		settings, err := settingsJSON(w.WebhookSettings)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ func testWebhooks(f *fixture) {
 	workspace := f.workspace("one")
 	uid := "crm"
 	w, secret := f.newWebhook(workspace)
-	w.UID, w.Payload, w.SealedAuth = &uid, json.RawMessage(`{"a":"{event_id}"}`), nil
+	w.UID, w.Payload, w.SealedAuth = &uid, &postroom.Payload{Template: json.RawMessage(`{"a":"{event_id}"}`)}, nil
 	f.must(f.s.CreateWebhook(f.ctx, w, secret))
 
 	found, err := f.s.Webhook(f.ctx, workspace, w.ID, noon())

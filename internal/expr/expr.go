@@ -29,16 +29,20 @@ type Compiler struct{ env *cel.Env }
 
 // NewCompiler makes a compiler.
 func NewCompiler() (*Compiler, error) {
-	env, err := cel.NewEnv(
-		cel.Variable("event", cel.MapType(cel.StringType, cel.DynType)),
-		cel.CrossTypeNumericComparisons(true), // JSON has one kind of number
-		cel.OptionalTypes(),
-		ext.Strings(), ext.Lists(), ext.Sets(), ext.Math(),
-	)
+	env, err := cel.NewEnv(append(Library(), cel.Variable("event", cel.MapType(cel.StringType, cel.DynType)))...)
 	if err != nil {
 		return nil, err
 	}
 	return &Compiler{env}, nil
+}
+
+// Library is what all expressions of the product share, whatever their variables.
+func Library() []cel.EnvOption {
+	return []cel.EnvOption{
+		cel.CrossTypeNumericComparisons(true), // JSON has one kind of number
+		cel.OptionalTypes(),
+		ext.Strings(), ext.Lists(), ext.Sets(), ext.Math(),
+	}
 }
 
 // Program is a compiled filter. It is safe for concurrent use.
@@ -65,20 +69,31 @@ func (c *Compiler) Compile(text string) (*Program, error) {
 
 // describe says the first thing that is wrong, and its place.
 func describe(issues *cel.Issues) error {
-	all := issues.Errors()
-	if len(all) == 0 || all[0].Message == "" {
-		return issues.Err()
+	message, line, column := FirstIssue(issues)
+	where := ""
+	if line > 0 {
+		where = fmt.Sprintf(" (line %d, column %d)", line, column+1)
 	}
-	first, where := all[0], ""
-	if first.Location != nil {
-		where = fmt.Sprintf(" (line %d, column %d)", first.Location.Line(), first.Location.Column()+1)
-	}
-	message := strings.ReplaceAll(first.Message, "\n", " ")
 	if name, unknown := strings.CutPrefix(message, "undeclared reference to '"); unknown {
 		name, _, _ = strings.Cut(name, "'")
 		return fmt.Errorf("%q is not known here%s: an expression speaks of event.type, event.data and so on", name, where)
 	}
-	return errors.New(strings.ToLower(message[:1]) + message[1:] + where)
+	return errors.New(message + where)
+}
+
+// FirstIssue is the first thing that is wrong with an expression, as a clause on one line, and its place: the line from 1, 0 if it
+// is not known, and the column in characters from 0.
+func FirstIssue(issues *cel.Issues) (message string, line, column int) {
+	all := issues.Errors()
+	if len(all) == 0 || all[0].Message == "" {
+		return issues.Err().Error(), 0, 0
+	}
+	first := all[0]
+	if first.Location != nil {
+		line, column = first.Location.Line(), first.Location.Column()
+	}
+	message = strings.ReplaceAll(first.Message, "\n", " ")
+	return strings.ToLower(message[:1]) + message[1:], line, column
 }
 
 // Match runs the filter on an event. An event that lacks what the filter speaks of does not match; so does one on which the

@@ -25,8 +25,8 @@ UPDATE deliveries SET state = $4, due_at = $5 WHERE workspace_id = $1 AND id = $
 
 -- name: attempt_insert
 INSERT INTO attempts (delivery_id, claim, workspace_id, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us,
-  first_byte_us, total_us, request_line, request_headers, request_body, response_headers, response_body, truncated)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+  first_byte_us, total_us, request_line, request_headers, request_body, response_headers, response_body, truncated, notes)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (delivery_id, claim) DO NOTHING;
 
 -- name: rollup_add

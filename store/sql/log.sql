@@ -30,7 +30,7 @@ SELECT webhook_id, order_key FROM deliveries WHERE workspace_id = $1 AND id = $2
 
 -- name: attempt_list
 SELECT claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
-  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated
+  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
 FROM attempts WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY claim;
 
 -- name: delivery_replayable

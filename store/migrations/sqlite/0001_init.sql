@@ -136,6 +136,7 @@ CREATE TABLE attempts (
   response_headers TEXT,          -- null without an answer
   response_body    BLOB,
   truncated        INTEGER NOT NULL,
+  notes            TEXT,          -- JSON: where the payload could not be made as it was meant; mostly null
   PRIMARY KEY (delivery_id, claim)
 );
 
