@@ -90,6 +90,7 @@ func newAPI(c Config) *api {
 	rt := newRouter(a)
 	a.routeEvents(rt)
 	a.routeEventTypes(rt)
+	a.routeDialects(rt)
 	a.routeWebhooks(rt)
 	a.routeDeliveries(rt)
 	a.routeStats(rt)

@@ -175,7 +175,7 @@ func (f *fakeApp) EventTypeSample(context.Context, app.Caller, string) (json.Raw
 	return json.RawMessage(`{"type":"email.opened","time":"2026-01-31T09:30:00.000Z","data":{}}`), nil
 }
 
-func (f *fakeApp) CreateWebhook(_ context.Context, _ app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus) (postroom.Webhook, string, error) {
+func (f *fakeApp) CreateWebhook(_ context.Context, _ app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, _ string) (postroom.Webhook, string, error) {
 	w := f.webhook
 	w.WebhookSettings, w.Status, w.Version = in, status, 1
 	if w.Ordering == "" {
@@ -391,4 +391,41 @@ func fakePreview() app.Preview {
 	return app.Preview{Event: postroom.Event{UID: "order-1", Type: "email.opened", Time: testTime},
 		Request: postroom.SentRequest{Method: "POST", URL: "https://example.com/hooks", Headers: []postroom.Header{{Name: "X-A", Value: "b"}}, Body: []byte(`{"a":"<"}`)},
 		Notes:   []postroom.FieldError{{Pointer: "/payload/template/a", Detail: "{x} failed"}}}
+}
+
+// defaultSettings are those of any dialect.
+func defaultSettings() postroom.WebhookSettings {
+	return postroom.WebhookSettings{Dialect: "standard", Method: "POST", Headers: map[string]string{}, Auth: &postroom.Auth{Type: postroom.AuthNone},
+		Retry:   postroom.Retry{Schedule: []postroom.Duration{postroom.Duration(5 * time.Second), postroom.Duration(5 * time.Minute)}, Jitter: 0.1},
+		Timeout: postroom.Duration(15 * time.Second), Concurrency: 8, Ordering: postroom.OrderingNone,
+		Disable: postroom.DisableAfter{For: postroom.Duration(120 * time.Hour)}}
+}
+
+func (f *fakeApp) DefaultSettings(dialect string) postroom.WebhookSettings {
+	s := defaultSettings()
+	if dialect != "" {
+		s.Dialect = dialect
+	}
+	return s
+}
+
+func (f *fakeApp) dialect() postroom.DialectResource {
+	d := defaultSettings()
+	return postroom.DialectResource{Name: "standard", Title: "Standard Webhooks", Events: []postroom.DialectEvent{}, Others: true, ContentType: "application/json",
+		Bodies: []postroom.DialectBody{{Events: "*", Template: "{}"}}, Headers: []postroom.DialectHeader{}, Signature: postroom.DialectSignature{Scheme: "standard"},
+		Auth: postroom.AuthTypes(), Defaults: postroom.DialectDefaults{Method: d.Method, Retry: d.Retry, Timeout: d.Timeout, Disable: d.Disable}, Test: "postroom.test"}
+}
+
+func (f *fakeApp) ListDialects(context.Context, app.Caller) ([]postroom.DialectResource, error) {
+	return []postroom.DialectResource{f.dialect()}, nil
+}
+
+func (f *fakeApp) FindDialect(_ context.Context, _ app.Caller, name string) (postroom.DialectResource, error) {
+	if name != "standard" {
+		return postroom.DialectResource{}, postroom.Errorf(postroom.CodeNotFound, "There is no dialect %s.", name)
+	}
+	d := f.dialect()
+	d.Samples = []postroom.DialectSample{{Type: "postroom.test", Name: "postroom.test", Request: postroom.RequestResource{Method: "POST",
+		URL: "https://example.com/", Headers: []postroom.Header{{Name: "Content-Type", Value: "application/json"}}, Body: "{}"}}}
+	return d, nil
 }

@@ -50,6 +50,7 @@ func newDocument() *huma.OpenAPI {
 		Tags: []*huma.Tag{
 			{Name: "Events", Description: "What happened. Events are published, listed, followed and replayed."},
 			{Name: "Event types", Description: "The catalogue of what can happen, and the types that the workspace adds to it."},
+			{Name: "Dialects", Description: "Vendors' ways of naming, enveloping, signing and retrying webhooks."},
 			{Name: "Webhooks", Description: "Outgoing subscriptions: which events go where, in which form, how signed and how often tried."},
 			{Name: "Deliveries", Description: "Events on their way to webhooks, with every attempt."},
 			{Name: "Statistics", Description: "How deliveries fare."},

@@ -27,7 +27,11 @@ type App interface {
 	DeleteEventType(ctx context.Context, who app.Caller, name string) error
 	EventTypeSample(ctx context.Context, who app.Caller, name string) (json.RawMessage, error)
 
-	CreateWebhook(ctx context.Context, who app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus) (postroom.Webhook, string, error)
+	DefaultSettings(dialect string) postroom.WebhookSettings
+	ListDialects(ctx context.Context, who app.Caller) ([]postroom.DialectResource, error)
+	FindDialect(ctx context.Context, who app.Caller, name string) (postroom.DialectResource, error)
+
+	CreateWebhook(ctx context.Context, who app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, secret string) (postroom.Webhook, string, error)
 	Webhooks(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error)
 	Webhook(ctx context.Context, who app.Caller, ref string) (postroom.Webhook, error)
 	UpdateWebhook(ctx context.Context, who app.Caller, ref string, ifMatch int64, change func(*postroom.WebhookSettings) error) (postroom.Webhook, error)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/catalogue"
+	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/outbound"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	Store     Store
 	Engine    *outbound.Engine
 	Catalogue *catalogue.Catalogue
+	Dialects  dialect.Set
 	Sealer    Sealer
 	IDs       *postroom.IDs
 	// CheckURL refuses a URL that a webhook may not have; its error may have a Code() of postroom's.

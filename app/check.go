@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/outbound"
 )
 
@@ -45,7 +46,8 @@ func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.
 	if before == nil || before.URL != s.URL {
 		a.checkURL(&p, s.URL)
 	}
-	if err := a.checkPatterns(ctx, who, &p, s.Events); err != nil {
+	d := a.checkDialect(&p, s)
+	if err := a.checkPatterns(ctx, who, &p, d, s.Events); err != nil {
 		return err
 	}
 	if err := a.Engine.CheckFilter(s.Filter); err != nil {
@@ -59,7 +61,6 @@ func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.
 	checkDelivery(&p, s)
 	checkHeaders(&p, "/headers", s.Headers)
 	checkAuth(&p, s.Auth)
-	checkLater(&p, s)
 	return p.Err()
 }
 
@@ -80,7 +81,8 @@ func (a *App) checkURL(p *postroom.Problems, raw string) {
 	p.AddCode(code, "/url", "%s", err.Error())
 }
 
-func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problems, patterns []string) error {
+// checkPatterns checks what a webhook subscribes to. d is its dialect, nil if it has none.
+func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problems, d *dialect.Dialect, patterns []string) error {
 	if len(patterns) == 0 || len(patterns) > maxPatterns {
 		p.Add("/events", "a webhook subscribes to 1 to %d event types", maxPatterns)
 	}
@@ -90,14 +92,18 @@ func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problem
 			p.Add(pointer, "%s", err.Error())
 			continue
 		}
-		if strings.HasSuffix(pattern, "*") {
-			continue
+		if !strings.HasSuffix(pattern, "*") {
+			err := a.checkEventType(ctx, who.Workspace, pattern, a.Now())
+			if postroom.CodeOf(err) == postroom.CodeUnknownEventType {
+				p.AddCode(postroom.CodeUnknownEventType, pointer, "%s", a.unknownType(pattern))
+				continue
+			}
+			if err != nil {
+				return err
+			}
 		}
-		err := a.checkEventType(ctx, who.Workspace, pattern, a.Now())
-		if postroom.CodeOf(err) == postroom.CodeUnknownEventType {
-			p.AddCode(postroom.CodeUnknownEventType, pointer, "%s", a.unknownType(pattern))
-		} else if err != nil {
-			return err
+		if d != nil && !a.offers(d, pattern) {
+			p.AddCode(postroom.CodeUnknownEventType, pointer, "the dialect %s does not send %s; it sends %s", d.Name, pattern, strings.Join(vendorNames(d), ", "))
 		}
 	}
 	return nil
@@ -250,11 +256,4 @@ func checkCredential(p *postroom.Problems, pointer, value string) {
 		p.Add(pointer, "this is required")
 	}
 	checkHeader(p, pointer, "X-Credential", value)
-}
-
-// checkLater refuses settings of the contract that this version does not follow yet, instead of ignoring them.
-func checkLater(p *postroom.Problems, s *postroom.WebhookSettings) {
-	if s.Dialect != "standard" {
-		p.Add("/dialect", "this version has the dialect standard")
-	}
 }

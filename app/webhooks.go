@@ -13,8 +13,8 @@ import (
 )
 
 // CreateWebhook makes a webhook with its first secret, which is the second result and never shown again. status is
-// active (the default) or paused.
-func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.WebhookSettings, status postroom.WebhookStatus) (postroom.Webhook, string, error) {
+// active (the default) or paused; secret is the caller's own, or empty for a new one.
+func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, secret string) (postroom.Webhook, string, error) {
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
 		return postroom.Webhook{}, "", err
 	}
@@ -27,18 +27,18 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 	if status != postroom.WebhookActive && status != postroom.WebhookPaused {
 		return w.Webhook, "", postroom.Invalid(postroom.CodeInvalid, "/status", "a new webhook is active or paused")
 	}
-	fillDefaults(&w.WebhookSettings)
+	a.fillDefaults(&w.WebhookSettings)
 	if err := a.checkWebhook(ctx, who, &w.WebhookSettings, nil); err != nil {
 		return w.Webhook, "", err
 	}
 	if err := a.sealAuth(&w, w.Auth); err != nil {
 		return w.Webhook, "", err
 	}
-	secret, plain, err := a.newSecret(w.ID, postroom.SecretHMAC, "", now)
+	sealed, plain, err := a.newSecret(&w.Webhook, postroom.SecretHMAC, secret, now)
 	if err != nil {
 		return w.Webhook, "", err
 	}
-	if err := a.Store.CreateWebhook(ctx, w, secret); err != nil {
+	if err := a.Store.CreateWebhook(ctx, w, sealed); err != nil {
 		return w.Webhook, "", err
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
@@ -48,52 +48,6 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 
 func stamp(t time.Time) postroom.Timestamp {
 	return postroom.Timestamp{Time: t.UTC().Truncate(time.Microsecond)}
-}
-
-// DefaultSettings are the settings of a webhook of which nothing is said.
-func DefaultSettings() postroom.WebhookSettings {
-	s := postroom.WebhookSettings{Retry: postroom.Retry{Jitter: 0.1}, Disable: postroom.DisableAfter{For: postroom.Duration(120 * time.Hour)}}
-	fillDefaults(&s)
-	return s
-}
-
-// fillDefaults sets what is unset and cannot be meant so.
-func fillDefaults(s *postroom.WebhookSettings) {
-	if s.Dialect == "" {
-		s.Dialect = "standard"
-	}
-	if s.Method == "" {
-		s.Method = "POST"
-	}
-	if s.Retry.Schedule == nil {
-		s.Retry.Schedule = standardSchedule()
-	}
-	if s.Timeout == 0 {
-		s.Timeout = postroom.Duration(15 * time.Second)
-	}
-	if s.Concurrency == 0 {
-		s.Concurrency = 8
-	}
-	if s.Ordering == "" {
-		s.Ordering = postroom.OrderingNone
-	}
-	if s.Auth == nil {
-		s.Auth = &postroom.Auth{Type: postroom.AuthNone}
-	}
-	if s.Headers == nil {
-		s.Headers = map[string]string{}
-	}
-	s.Payload = emptyPayload(s.Payload)
-}
-
-// standardSchedule is the example of the Standard Webhooks specification: about three days in all.
-func standardSchedule() []postroom.Duration {
-	var all []postroom.Duration
-	for _, d := range []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
-		14 * time.Hour, 20 * time.Hour, 24 * time.Hour} {
-		all = append(all, postroom.Duration(d))
-	}
-	return all
 }
 
 // sealAuth seals the secret values of auth, and leaves Redacted where they stood.
@@ -246,10 +200,20 @@ func (a *App) edit(ctx context.Context, who Caller, w *postroom.StoredWebhook, c
 	if err := change(&settings); err != nil {
 		return err
 	}
-	fillDefaults(&settings)
+	a.fillDefaults(&settings)
+	a.changeDialect(&settings, &before)
 	unredact(settings.Auth, old)
 	if err := a.checkWebhook(ctx, who, &settings, &before); err != nil {
 		return err
+	}
+	if settings.Dialect != before.Dialect {
+		var p postroom.Problems
+		if err := a.checkSecrets(ctx, who, &p, w.ID, a.Dialects[settings.Dialect]); err != nil {
+			return err
+		}
+		if err := p.Err(); err != nil {
+			return err
+		}
 	}
 	w.WebhookSettings = settings
 	return a.sealAuth(w, settings.Auth)
@@ -349,7 +313,8 @@ func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (
 }
 
 // TestWebhook sends one event to a webhook now, whatever it subscribes to and even when it is paused, and gives the
-// attempt. An empty type is postroom.test; nil data is the type's sample. There is no second attempt.
+// attempt. An empty type is that of the dialect's test, in which the vendor's names can be used too; nil data is the type's sample. There
+// is no second attempt.
 func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string, data json.RawMessage) (postroom.Delivery, postroom.Attempt, error) {
 	var d postroom.Delivery
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
@@ -359,8 +324,9 @@ func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string
 	if err != nil {
 		return d, postroom.Attempt{}, err
 	}
-	if eventType == "" {
-		eventType = "postroom.test"
+	eventType, data, err = a.testOf(w.Dialect, eventType, data)
+	if err != nil {
+		return d, postroom.Attempt{}, err
 	}
 	now := a.Now()
 	if err := a.checkEventType(ctx, who.Workspace, eventType, now); err != nil {

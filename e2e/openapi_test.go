@@ -84,7 +84,7 @@ func (f furniture) call(o operation) call {
 	case strings.HasPrefix(o.Path, "/v1/workspaces/"):
 		id = f.id
 	}
-	c := call{method: o.Method, path: strings.NewReplacer("{id}", id, "{type}", f.eventType).Replace(o.Path)}
+	c := call{method: o.Method, path: strings.NewReplacer("{id}", id, "{type}", f.eventType, "{name}", "standard").Replace(o.Path)}
 	c.body = map[string]string{
 		"publish-events": `{"type":"email.opened","data":{}}`, "create-webhook": `{"name":"n","url":"https://hooks.example.com/new","events":["*"],"status":"paused"}`, "update-webhook": `{"name":"changed"}`,
 		"create-event-type": `{"name":"order.new"}`, "update-event-type": `{"title":"changed"}`, "create-key": `{"name":"n","role":"admin"}`,

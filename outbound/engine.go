@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/failpoint"
@@ -48,6 +49,7 @@ type Config struct {
 	Sender    Sender
 	Opener    Opener         // of sealed secrets
 	Filters   *expr.Compiler // of webhooks' filters
+	Dialects  dialect.Set    // of webhooks
 	IDs       *postroom.IDs
 	UserAgent string
 	Now       func() time.Time // nil for time.Now
@@ -109,8 +111,8 @@ func New(c Config) *Engine {
 	return &Engine{
 		store: c.Store, sender: c.Sender, ids: c.IDs, now: c.Now, log: c.Log, lease: c.Lease, drain: c.Drain, maxWorkers: c.Workers,
 		checkRevision: c.Shared,
-		matchers:      matchers{store: c.Store, filters: c.Filters, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
-		targets: targets{store: c.Store, opener: c.Opener, userAgent: c.UserAgent, now: c.Now,
+		matchers:      matchers{store: c.Store, filters: c.Filters, dialects: c.Dialects, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
+		targets: targets{store: c.Store, opener: c.Opener, dialects: c.Dialects, userAgent: c.UserAgent, now: c.Now,
 			ready: map[postroom.WebhookID]*Target{}},
 		lanes:   newLanes(c.Now, c.Workers),
 		results: make(chan *postroom.Finish, maxResults),
@@ -280,7 +282,7 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 		}
 		return e.failed(target, job, at, kind, "The body of the call could not be made: "+err.Error()+".")
 	}
-	sign(c, target.keys, job.Event.PublicID(), at)
+	sign(c, target, job.Event.PublicID(), at)
 	failpoint.Hit(failpoint.AttemptBuilt)
 	a, result := e.send(ctx, target, c, at)
 	failpoint.Hit(failpoint.AttemptSent)

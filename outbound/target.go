@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
-	"github.com/postroom/postroom/payload"
+	"github.com/postroom/postroom/dialect"
 )
 
 // Target is a webhook that is ready to be called: its secrets are open, and what does not change from call to call is
@@ -30,9 +30,9 @@ type Target struct {
 	keys          []SigningKey
 	gone          bool // deleted: what is left for it is cancelled
 
-	template       *payload.Template // nil for the dialect's own payload
-	payloadErr     error             // why there is no template although the webhook has one
-	payloadPointer string            // of the template in the settings
+	bodies         *bodies
+	payloadErr     error  // why the webhook's payload setting cannot be followed
+	payloadPointer string // of the template in the settings
 }
 
 // Opener opens what was sealed for a context.
@@ -53,6 +53,7 @@ const maxTargets = 10000
 type targets struct {
 	store     Store
 	opener    Opener
+	dialects  dialect.Set
 	userAgent string
 	now       func() time.Time
 
@@ -134,24 +135,31 @@ func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, err
 	if err != nil {
 		return nil, err
 	}
-	return newTarget(t.opener, w.Webhook, auth, secrets, t.userAgent)
+	return t.make(w.Webhook, auth, secrets)
 }
 
-func newTarget(opener Opener, w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret, userAgent string) (*Target, error) {
-	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
+// make makes a webhook ready to be called, of its settings, the values of its auth, and its secrets.
+func (t *targets) make(w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret) (*Target, error) {
+	d := t.dialects[w.Dialect]
+	if d == nil {
+		return nil, fmt.Errorf("there is no dialect %s, which the webhook %s has", w.Dialect, w.ID)
+	}
+	target := &Target{Webhook: w, header: fixedHeader(&w, auth, d.Out.ContentType, t.userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
 		payloadPointer: pointerOf(w.Payload)}
 	var err error
 	// It was checked when it was saved, so that this only fails for what another version of Postroom saved. The attempts tell.
-	target.template, target.payloadErr = CompilePayload(w.Payload, nil)
+	if target.bodies, target.payloadErr = compileBodies(w.Payload, d, nil); target.payloadErr != nil {
+		target.bodies = &bodies{dialect: d}
+	}
 	if target.url, target.shownURL, err = authURL(w.URL, auth); err != nil {
 		return nil, err
 	}
 	for _, s := range secrets {
-		plain, err := opener.Open(SecretContext(w.ID), s.Sealed)
+		plain, err := t.opener.Open(SecretContext(w.ID), s.Sealed)
 		if err != nil {
 			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
 		}
-		key, _, err := ParseSecret(string(plain))
+		key, _, err := ParseSecretFor(d.Out.Signature.Scheme, string(plain))
 		if err != nil {
 			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
 		}

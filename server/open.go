@@ -46,6 +46,10 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	dialects, err := loadDialects(types, cfg.Dialects)
+	if err != nil {
+		return nil, err
+	}
 	sender, err := egress.New(egress.Config{AllowNets: cfg.AllowNets, AllowHTTP: cfg.AllowHTTP, Dev: cfg.Dev, Proxy: cfg.Proxy, UserAgent: userAgent(version)})
 	if err != nil {
 		return nil, err
@@ -62,9 +66,9 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 		return nil, errors.Join(err, db.Close())
 	}
 	ids := &postroom.IDs{}
-	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log,
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
-	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
+	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Dialects: dialects, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
 	return &parts{version, db, engine, application}, nil
 }
