@@ -26,7 +26,7 @@ func fieldDocs() map[string]string {
 		"WebhookSettings.timeout":       "For a whole call, the answer's body included.",
 		"WebhookSettings.rate_limit":    "How many attempts are made in a period; null for no limit.",
 		"WebhookSettings.concurrency":   "How many calls run at once.",
-		"WebhookSettings.ordering":      "none: as fast as possible; webhook: strictly one after the other; key: one after the other for each ordering key.",
+		"WebhookSettings.ordering":      "What must not be overtaken. none: as fast as possible; webhook: strictly one after the other; key: one after the other for each ordering_key, by default the contact. A failing delivery blocks those behind it until it succeeds or is given up. A change holds for what is published from then on.",
 		"WebhookSettings.expect_json":   "An answer of 2xx whose body is not JSON counts as a failure.",
 		"WebhookSettings.disable_after": "When failures disable the webhook.",
 
@@ -78,7 +78,7 @@ func fieldDocs() map[string]string {
 		"Event.time":         "When it happened.",
 		"Event.published_at": "When Postroom took it.",
 		"Event.actor":        "Who or what caused it, in the publisher's words.",
-		"Event.ordering_key": "What must stay in order with it.",
+		"Event.ordering_key": "What must stay in order with it, at webhooks whose ordering is key. Without one it is ordered by its contact.",
 		"Event.data":         "The event's data, a JSON object, as it was published.",
 		"Event.deliveries":   "Its deliveries; only where one event is asked for.",
 
