@@ -111,8 +111,12 @@ func (s *Store) MendOrder(ctx context.Context, after postroom.OrderCursor, now t
 	if err != nil || len(headless) == 0 {
 		return next, nil, err
 	}
-	if _, err := s.promote(ctx, headless, now); err != nil {
+	n, err := s.promote(ctx, headless, now)
+	if err != nil {
 		return after, nil, err
+	}
+	if n == 0 { // they have got their heads meanwhile
+		freed = nil
 	}
 	return next, freed, nil
 }
