@@ -119,7 +119,7 @@ func (m *orderModel) Finish(t *rapid.T) {
 // Release puts a job back, as a node does that stops.
 func (m *orderModel) Release(t *rapid.T) {
 	if len(m.held) == 0 {
-		t.Skip("there is none")
+		return
 	}
 	m.check(t, m.f.s.Release(m.f.ctx, m.held[:1], m.clock))
 	m.held = m.held[1:]
@@ -140,7 +140,7 @@ func (m *orderModel) Wait(t *rapid.T) {
 // Requeue is a person who asks for a delivery again, whatever became of it.
 func (m *orderModel) Requeue(t *rapid.T) {
 	if len(m.published) == 0 {
-		t.Skip("there is none")
+		return
 	}
 	state := rapid.SampledFrom([]postroom.DeliveryState{postroom.StateRetry, postroom.StateReplay}).Draw(t, "state")
 	_, err := m.f.s.Requeue(m.f.ctx, m.workspace, rapid.SampledFrom(m.published).Draw(t, "delivery"), state, m.clock)
@@ -157,7 +157,7 @@ func (m *orderModel) Discard(t *rapid.T) {
 // Lose deletes a delivery, as retention does, and mends the lines.
 func (m *orderModel) Lose(t *rapid.T) {
 	if len(m.published) == 0 {
-		t.Skip("there is none")
+		return
 	}
 	id := rapid.SampledFrom(m.published).Draw(t, "delivery")
 	m.f.exec("DELETE FROM deliveries WHERE id = $1", id)
