@@ -10,23 +10,15 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/postroom/postroom"
-	"github.com/postroom/postroom/catalogue"
 	"github.com/postroom/postroom/payload"
 )
 
 // The templates in testdata/dialects make the bodies that other products send, from events of the catalogue. They name only what the schemas of
 // the catalogue have.
 func TestDialects(t *testing.T) {
-	everyType := func(t *testing.T) []payload.Type {
-		c, err := catalogue.Load()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var types []payload.Type
-		for _, known := range c.Types() {
-			types = append(types, payload.Type{Name: known.Name, Schema: known.Schema})
-		}
-		return types
+	var types []payload.Type
+	for _, known := range load(t).Types() {
+		types = append(types, payload.Type{Name: known.Name, Schema: known.Schema})
 	}
 	files, err := filepath.Glob("testdata/dialects/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -49,7 +41,7 @@ func TestDialects(t *testing.T) {
 			}
 			decodeJSON(t, parts["event.json"], &event)
 			e := &postroom.Event{UID: event.ID, Type: event.Type, Time: event.Time, Data: event.Data}
-			o := payload.Options{Types: everyType(t)}
+			o := payload.Options{Types: types}
 			in := &payload.Input{Event: e}
 			if parts["variables.json"] != nil {
 				err := payload.Members(parts["variables.json"], func(key, raw []byte) error {
