@@ -49,7 +49,7 @@ func roles() map[string]string {
 		needs[id] = "viewer"
 	}
 	for _, id := range []string{"replay-event", "create-event-type", "update-event-type", "delete-event-type", "create-webhook", "update-webhook", "delete-webhook",
-		"test-webhook", "pause-webhook", "resume-webhook", "replay-webhook", "rotate-webhook-secret", "retry-delivery", "create-key", "delete-key", "update-workspace"} {
+		"test-webhook", "preview-webhook", "preview-settings", "pause-webhook", "resume-webhook", "replay-webhook", "rotate-webhook-secret", "retry-delivery", "create-key", "delete-key", "update-workspace"} {
 		needs[id] = "admin"
 	}
 	return needs
