@@ -100,7 +100,9 @@ func TestClockSetBackUnderLoad(t *testing.T) {
 // The tokens of a rate limit, and an open breaker, do not wait for a clock that was set back by much longer than they would.
 func TestClockSetBackAndPace(t *testing.T) {
 	stepped(t, func(t *testing.T, r *rig, clock *steppedClock) {
-		limited := r.webhook("a", func(w *storedHook) { w.RateLimit = &postroom.RateLimit{Limit: 10, Period: postroom.Duration(time.Second)} })
+		limited := r.webhook("a", func(w *storedHook) {
+			w.RateLimit = &postroom.RateLimit{Limit: 10, Period: postroom.Duration(time.Second)}
+		})
 		r.publish(0, 50)
 		wait(2 * time.Second)
 		clock.set(-time.Hour)

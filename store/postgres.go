@@ -198,6 +198,8 @@ func (s *postgresStore) commit(batch []*op) {
 			s.commit(batch[i : i+1])
 		}
 		return
+	case noPartition(err) && batch[0].pubs != nil:
+		err = s.publishOnNewDay(batch[0].pubs)
 	case noPartition(err) && batch[0].fins != nil:
 		err = s.finishWhatIsThere(batch[0].fins)
 	}
@@ -210,6 +212,19 @@ func (s *postgresStore) commit(batch []*op) {
 func noPartition(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == ""
+}
+
+// publishOnNewDay stores events of a day that nobody has made a partition for, such as after a machine was suspended for a week or
+// its clock was set forward.
+func (s *postgresStore) publishOnNewDay(pubs []*postroom.Publication) error {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	day := pubs[0].Event.ID.Time()
+	err := s.locked(ctx, func(conn *sql.Conn) error { return makeDays(ctx, conn, day, day.Add(time.Hour)) }) // deliveries come after their event
+	if err != nil {
+		return err
+	}
+	return s.attemptCommit(postgresBatch{pubs: pubs})
 }
 
 // finishWhatIsThere ends attempts of which some deliveries were dropped with their day: of those there is nothing to store.

@@ -169,20 +169,26 @@ func (s *Store) Info(ctx context.Context) (Info, error) {
 		if info.Empty = !there; err != nil || info.Empty {
 			return err
 		}
-		if info.Pending, info.Unknown, err = compareMigrations(ctx, q, s.dialect); err != nil || len(info.Unknown) > 0 {
-			return err
-		}
-		var id postroom.EventID
-		err = q.one(ctx, "newest_event", []any{&id})
-		if err == nil {
-			info.Newest = id.Time()
-		}
-		if errors.Is(err, errNoRow) {
-			err = nil
-		}
+		info.Pending, info.Unknown, err = compareMigrations(ctx, q, s.dialect)
 		return err
 	})
+	if err == nil && !info.Empty && len(info.Unknown) == 0 {
+		info.Newest, err = s.Newest(ctx)
+	}
 	return info, err
+}
+
+// Newest is when the newest event was published; zero when there is none.
+func (s *Store) Newest(ctx context.Context) (at time.Time, err error) {
+	var id postroom.EventID
+	err = s.read(ctx, func(q querier) error { return q.one(ctx, "newest_event", []any{&id}) })
+	switch {
+	case errors.Is(err, errNoRow):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	}
+	return id.Time(), nil
 }
 
 // compareMigrations tells which migrations the database lacks, and which it has that this version does not know.
