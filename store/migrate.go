@@ -76,8 +76,8 @@ func hasTable(ctx context.Context, c conn, d dialect, name string) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	there := rows.Next()
-	return there, errors.Join(rows.Err(), rows.Close())
+	defer func() { _ = rows.Close() }()
+	return rows.Next(), rows.Err()
 }
 
 func applyMigrations(ctx context.Context, conn *sql.Conn, d dialect, all []migration, now time.Time) (applied []string, err error) {
