@@ -112,7 +112,7 @@ func fieldDocs() map[string]string {
 		"Attempt.error":       "Why it failed; null after a success.",
 
 		"Attempt.notes":        "Where the webhook's payload could not be made as it was meant, and null was sent; left out if there is no such place.",
-		"AttemptError.kind":    "One of a closed set, such as timeout or status.",
+		"AttemptError.kind":    "One of a closed set, such as timeout or status: /docs/errors#failures lists them.",
 		"AttemptError.message": "A sentence that a person understands.",
 		"Header.name":          "The header's name.",
 		"Header.value":         "The header's value.",

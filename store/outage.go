@@ -168,7 +168,7 @@ func postgresTrouble(code string) trouble {
 // isLost tells that there is no connection, or none any more.
 func isLost(err error) bool {
 	var connecting *pgconn.ConnectError
-	var network net.Error
+	var network *net.OpError
 	return errors.As(err, &connecting) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
