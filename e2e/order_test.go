@@ -281,7 +281,7 @@ type sequences struct {
 }
 
 func startSequences(x *tenant, publishers int) *sequences {
-	p := &sequences{load: &load{nodes: []*server{x.s}, key: x.key, stopping: make(chan struct{})}, last: map[string]int{}}
+	p := &sequences{load: &load{key: x.key, stopping: make(chan struct{})}, last: map[string]int{}}
 	for i := range publishers {
 		key := fmt.Sprintf("p%d", i)
 		p.group.Go(func() {

@@ -45,8 +45,14 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	if err != nil {
 		return nil, nil, fmt.Errorf("the database URL cannot be read: %w", err) // pgx leaves the password out
 	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "postroom"
+	for name, value := range map[string]string{
+		"application_name": "postroom",
+		// A node that is paused or cut off in the middle of a transaction must not keep what it has locked from the others.
+		"idle_in_transaction_session_timeout": "15s",
+	} {
+		if config.ConnConfig.RuntimeParams[name] == "" {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
 	}
 	if c.ReadOnly {
 		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
@@ -71,6 +77,9 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	}
 	return s, applied, nil
 }
+
+// idleTooLong is the code with which PostgreSQL ends a connection for idle_in_transaction_session_timeout.
+const idleTooLong = "25P03"
 
 // prepare migrates and makes the partitions, under the lock that keeps other nodes from doing so at the same time.
 func (s *postgresStore) prepare(ctx context.Context, c Config) (applied []string, err error) {
@@ -261,7 +270,8 @@ func (s *postgresStore) finishWhatIsThere(fins []*postroom.Finish) error {
 func lostConnection(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08") // the server ends, or ends the connection
+		// The server ends, or ends the connection.
+		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08") || pg.Code == idleTooLong
 	}
 	return !errors.Is(err, errRaced) && !errors.Is(err, errPanic)
 }
