@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/payload"
 )
 
@@ -26,6 +27,8 @@ type Target struct {
 	url, shownURL string // the latter without credentials
 	header        header
 	secret        map[string]bool // the headers that the log shows without their values
+	conceal       concealer       // the credentials themselves
+	own           *credentials    // nil for a webhook without a token and a certificate
 	policy        Policy
 	keys          []SigningKey
 	gone          bool // deleted: what is left for it is cancelled
@@ -55,10 +58,13 @@ type targets struct {
 	opener    Opener
 	userAgent string
 	now       func() time.Time
+	sender    Sender
+	senderAs  func(egress.Identity) Sender
 
-	mu    sync.RWMutex
-	ready map[postroom.WebhookID]*Target
-	epoch uint64 // grows with each change, so that what was read before one is not kept after it
+	mu          sync.RWMutex
+	ready       map[postroom.WebhookID]*Target
+	credentials map[postroom.WebhookID]*credentials
+	epoch       uint64 // grows with each change, so that what was read before one is not kept after it
 }
 
 // get finds a webhook, which may be a deleted one.
@@ -134,12 +140,17 @@ func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, err
 	if err != nil {
 		return nil, err
 	}
-	return newTarget(t.opener, w.Webhook, auth, secrets, t.userAgent)
+	target, err := newTarget(t.opener, w.Webhook, auth, secrets, t.userAgent)
+	if err != nil {
+		return nil, err
+	}
+	target.own, err = t.credentialsOf(id, auth)
+	return target, err
 }
 
 func newTarget(opener Opener, w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret, userAgent string) (*Target, error) {
 	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
-		payloadPointer: pointerOf(w.Payload)}
+		conceal: concealAuth(auth), payloadPointer: pointerOf(w.Payload)}
 	var err error
 	// It was checked when it was saved, so that this only fails for what another version of Postroom saved. The attempts tell.
 	target.template, target.payloadErr = CompilePayload(w.Payload, nil)
@@ -247,6 +258,9 @@ func secretHeaders(w *postroom.Webhook) map[string]bool {
 	}
 	for name := range authHeaders(w.Auth) {
 		names[textproto.CanonicalMIMEHeaderKey(name)] = true
+	}
+	if w.Auth.Type == postroom.AuthOAuth2 {
+		names[headerAuthorization] = true
 	}
 	return names
 }

@@ -62,7 +62,8 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 		return nil, errors.Join(err, db.Close())
 	}
 	ids := &postroom.IDs{}
-	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log,
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender,
+		SenderAs: func(id egress.Identity) outbound.Sender { return sender.As(id) }, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
