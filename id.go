@@ -80,7 +80,8 @@ func setTime(b []byte, t time.Time) {
 }
 
 // IDs makes ids that grow strictly within one process, even when the clock stands still or steps back: the 12 bits
-// after the milliseconds count (RFC 9562, 6.2, method 1). The zero value is ready, and is safe for concurrent use.
+// after the milliseconds count (RFC 9562, 6.2, method 1). A clock that steps back by a day or more was wrong before: ids then follow
+// it, as what is stored must not stay in the future. The zero value is ready, and is safe for concurrent use.
 type IDs struct {
 	mu   sync.Mutex
 	last uint64 // milliseconds<<12 | counter
@@ -88,12 +89,15 @@ type IDs struct {
 	left int
 }
 
+// stepBack is how far, in ticks of IDs, the clock may step back before ids follow it.
+const stepBack = uint64(24*time.Hour/time.Millisecond) << 12
+
 // Next makes the next id of kind K at the time now.
 func Next[K idKind](g *IDs, now time.Time) ID[K] {
 	var id ID[K]
 	g.mu.Lock()
 	tick := uint64(max(now.UnixMilli(), 0)) << 12
-	if tick <= g.last {
+	if tick <= g.last && g.last-tick < stepBack {
 		tick = g.last + 1 // borrows from the next millisecond when one holds more than 4096 ids
 	}
 	g.last = tick

@@ -87,7 +87,7 @@ type EventFilter struct {
 	Type     string // a name, "group.*" or "*"
 	After    time.Time
 	Before   time.Time
-	Contact  string // an email address, or a contact's id
+	Contact  string // an email address, or the id, uid or phone of a contact without one
 	Campaign string
 	Text     string // is part of the data, of the newest events that the other filters let through
 }

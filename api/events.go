@@ -13,7 +13,7 @@ type listEventsInput struct {
 	Type     string    `query:"type" doc:"Only events of this type: a name, all of a group as in email.*, or *." example:"email.opened"`
 	After    timeParam `query:"after" doc:"Only events published at this time or later."`
 	Before   timeParam `query:"before" doc:"Only events published before this time."`
-	Contact  string    `query:"contact" doc:"Only events of this contact: an email address, or the contact's id." example:"renee@example.com"`
+	Contact  string    `query:"contact" doc:"Only events of this contact: an email address, or the id, uid or phone of a contact without one." example:"renee@example.com"`
 	Campaign string    `query:"campaign" doc:"Only events of the campaign with this id." example:"790"`
 	Text     string    `query:"q" doc:"Only events whose data contains this text."`
 }

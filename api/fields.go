@@ -26,7 +26,7 @@ func fieldDocs() map[string]string {
 		"WebhookSettings.timeout":       "For a whole call, the answer's body included.",
 		"WebhookSettings.rate_limit":    "How many attempts are made in a period; null for no limit.",
 		"WebhookSettings.concurrency":   "How many calls run at once.",
-		"WebhookSettings.ordering":      "none: as fast as possible; webhook: strictly one after the other; key: one after the other for each ordering key.",
+		"WebhookSettings.ordering":      "What must not be overtaken. none: as fast as possible; webhook: strictly one after the other; key: one after the other for each ordering_key, by default the contact. A failing delivery blocks those behind it until it succeeds or is given up. A change holds for what is published from then on.",
 		"WebhookSettings.expect_json":   "An answer of 2xx whose body is not JSON counts as a failure.",
 		"WebhookSettings.disable_after": "When failures disable the webhook.",
 
@@ -70,7 +70,7 @@ func fieldDocs() map[string]string {
 		"Payload.fields":   "Paths into the dialect's own payload, such as data.contact.email: only these are sent.",
 		"Payload.add":      "A template, an object, that is merged into the dialect's own payload.",
 
-		"Auth.type":     "Which of the other fields count: none; api_key: header and key; bearer: token; basic: username and password; header: headers; query: query.",
+		"Auth.type":     "Which of the other fields count: none; api_key: header and key; bearer: token; basic: username and password; header: headers; query: query; oauth2: grant, and what goes with it. tls goes with every type.",
 		"Auth.header":   "The header that carries the key, by default X-API-Key.",
 		"Auth.key":      "The API key. Written only: it reads as •••.",
 		"Auth.token":    "The bearer token. Written only: it reads as •••.",
@@ -78,6 +78,27 @@ func fieldDocs() map[string]string {
 		"Auth.password": "The password. Written only: it reads as •••.",
 		"Auth.headers":  "Headers with their values. The values are written only: they read as •••.",
 		"Auth.query":    "Query parameters with their values. The values are written only: they read as •••.",
+
+		"Auth.grant": "oauth2: what an access token is given for. client_credentials (RFC 6749): client_id and client_secret. jwt_bearer (RFC 7523): " +
+			"an assertion signed with private_key. The token is kept in memory until shortly before it ends, and goes out as Authorization: Bearer.",
+		"Auth.token_url":     "oauth2: where a token is asked for. It is checked like the webhook's URL.",
+		"Auth.scopes":        "oauth2: the scopes that are asked for.",
+		"Auth.audience":      "oauth2: a parameter of the token request, for client_credentials; the assertion's aud, by default token_url, for jwt_bearer.",
+		"Auth.params":        "oauth2: further parameters of the token request. The values are written only: they read as •••.",
+		"Auth.client_id":     "client_credentials: the client's id.",
+		"Auth.client_secret": "client_credentials: the client's secret; may be left out where tls.certificate proves who asks (RFC 8705). Written only: it reads as •••.",
+		"Auth.client_auth":   "client_credentials: whether id and secret go into the Authorization header (the default) or the form.",
+		"Auth.issuer":        "jwt_bearer: the assertion's iss, such as a client id.",
+		"Auth.subject":       "jwt_bearer: the assertion's sub, such as a user's name; by default the issuer.",
+		"Auth.private_key":   "jwt_bearer: the key that signs assertions, in PEM without a passphrase. RSA signs RS256, P-256 ES256, Ed25519 EdDSA. Written only: it reads as •••.",
+		"Auth.key_id":        "jwt_bearer: the assertion's kid.",
+		"Auth.claims":        "jwt_bearer: further claims of the assertion.",
+		"Auth.lifetime":      "jwt_bearer: how long an assertion can be used, 30s to 1h; by default 3m.",
+		"Auth.tls":           "What the webhook brings to TLS handshakes (mutual TLS), with its receiver and its token endpoint. It goes with every type.",
+
+		"ClientTLS.certificate": "The client certificate in PEM, followed by those between it and its authority.",
+		"ClientTLS.key":         "The certificate's private key in PEM, without a passphrase. Written only: it reads as •••.",
+		"ClientTLS.ca":          "Authorities in PEM that this webhook trusts besides the usual ones, for a receiver with a certificate of its own authority.",
 
 		"Retry.schedule":        "The wait before each further attempt; empty for no further attempts.",
 		"Retry.jitter":          "From 0 to 1: a wait is lengthened by up to this share of itself.",
@@ -114,7 +135,7 @@ func fieldDocs() map[string]string {
 		"Event.time":         "When it happened.",
 		"Event.published_at": "When Postroom took it.",
 		"Event.actor":        "Who or what caused it, in the publisher's words.",
-		"Event.ordering_key": "What must stay in order with it.",
+		"Event.ordering_key": "What must stay in order with it, at webhooks whose ordering is key. Without one it is ordered by its contact.",
 		"Event.data":         "The event's data, a JSON object, as it was published.",
 		"Event.deliveries":   "Its deliveries; only where one event is asked for.",
 
@@ -147,8 +168,8 @@ func fieldDocs() map[string]string {
 		"Attempt.response":    "What came back; null without an answer.",
 		"Attempt.error":       "Why it failed; null after a success.",
 
-		"Attempt.notes":        "Where the webhook's payload could not be made as it was meant, and null was sent; left out if there is no such place.",
-		"AttemptError.kind":    "One of a closed set, such as timeout or status.",
+		"AttemptError.kind":    "One of a closed set, such as timeout or status: /docs/errors#failures lists them.",
+		"Attempt.notes":        "What is worth knowing of it: where null was sent because the webhook's payload could not be made as it was meant, or that a receiver refused the access token that was kept; left out if there is nothing.",
 		"AttemptError.message": "A sentence that a person understands.",
 		"Header.name":          "The header's name.",
 		"Header.value":         "The header's value.",

@@ -76,7 +76,7 @@ func (a *api) routeWebhooks(rt *router) {
 		ID: "update-webhook", Method: http.MethodPatch, Path: path + "/{id}", Tag: "Webhooks", Role: postroom.RoleAdmin,
 		Summary: "Change a webhook",
 		Description: "A JSON merge patch (RFC 7396): fields that are left out stay as they are, objects are merged at every depth, lists are " +
-			"replaced, and `null` sets a field back to its default, which is the dialect's. With another `dialect`, settings that have the default of the old one get that of the new one. A `payload` replaces the present one as a whole, and so does a new `auth.type` the `auth`; a value of `•••` stays as it was. " +
+			"replaced, and `null` sets a field back to its default, which is the dialect's. With another `dialect`, settings that have the default of the old one get that of the new one. A `payload` replaces the present one as a whole; a new `auth.type` or `auth.grant` replaces all of `auth` but `tls`; a value of `•••` stays as it was. " +
 			"The status is changed with pause and resume.",
 		Body: reflect.TypeFor[postroom.WebhookSettings](), Need: true, Patch: true, Example: `{"name":"CRM sync, EU","retry":{"jitter":0.2},"headers":{"x-tenant":null}}`,
 		Answer: exampleWebhook,
@@ -191,15 +191,21 @@ func (a *api) updateWebhook(ctx context.Context, c *call, in *changeWebhookInput
 	return newTagged(w, showWebhook(w)), nil
 }
 
-// patchWebhook merges a patch into settings. The values of one type of auth mean nothing to another, so a patch that changes the
-// type begins with an empty auth. A payload is replaced as a whole: what is in a template is a value, and so is a null.
+// patchWebhook merges a patch into settings. The values of one type of auth mean nothing to another, nor do those of one grant,
+// so a patch that changes either begins with an auth that has nothing but what goes with all of them. A payload is
+// replaced as a whole: what is in a template is a value, and so is a null.
 func (a *api) patchWebhook(s *postroom.WebhookSettings, body []byte) error {
 	var wanted struct {
-		Auth struct{ Type postroom.AuthType }
+		Auth struct {
+			Type  postroom.AuthType
+			Grant postroom.OAuthGrant
+		}
 	}
-	// Faults are found by patch.
-	if json.Unmarshal(body, &wanted) == nil && s.Auth != nil && wanted.Auth.Type != "" && wanted.Auth.Type != s.Auth.Type {
-		s.Auth = nil
+	if json.Unmarshal(body, &wanted) == nil && s.Auth != nil { // faults are found by patch
+		to, from := wanted.Auth, s.Auth
+		if to.Type != "" && to.Type != from.Type || to.Grant != "" && to.Grant != from.Grant {
+			s.Auth = &postroom.Auth{Type: from.Type, TLS: from.TLS}
+		}
 	}
 	return patch(s, a.App.DefaultSettings(dialectOf(body, s.Dialect)), body, "payload")
 }

@@ -58,7 +58,7 @@ func unavailable(err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database cannot be written at the moment. Nothing was stored: try again.", Err: err}
+	return &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database cannot be written at the moment: try again.", Err: err}
 }
 
 // outgoing checks a new event and gives it an identity.

@@ -50,63 +50,6 @@ func stamp(t time.Time) postroom.Timestamp {
 	return postroom.Timestamp{Time: t.UTC().Truncate(time.Microsecond)}
 }
 
-// sealAuth seals the secret values of auth, and leaves Redacted where they stood.
-func (a *App) sealAuth(w *postroom.StoredWebhook, auth *postroom.Auth) error {
-	w.SealedAuth = nil
-	if auth == nil || auth.Type == postroom.AuthNone {
-		return nil
-	}
-	plain, err := json.Marshal(auth)
-	if err != nil {
-		return err
-	}
-	w.SealedAuth = a.Sealer.Seal(outbound.AuthContext(w.ID), plain)
-	w.Auth = redact(auth)
-	return nil
-}
-
-// redact hides the secret values of auth.
-func redact(auth *postroom.Auth) *postroom.Auth {
-	r := *auth
-	for _, s := range []*string{&r.Key, &r.Token, &r.Password} {
-		if *s != "" {
-			*s = postroom.Redacted
-		}
-	}
-	r.Headers, r.Query = redactAll(auth.Headers), redactAll(auth.Query)
-	return &r
-}
-
-func redactAll(m map[string]string) map[string]string {
-	if m == nil {
-		return nil
-	}
-	r := make(map[string]string, len(m))
-	for k := range m {
-		r[k] = postroom.Redacted
-	}
-	return r
-}
-
-// unredact puts the old secret values where the new auth says Redacted.
-func unredact(auth, old *postroom.Auth) {
-	if auth == nil || old == nil {
-		return
-	}
-	for _, p := range []struct{ new, old *string }{{&auth.Key, &old.Key}, {&auth.Token, &old.Token}, {&auth.Password, &old.Password}} {
-		if *p.new == postroom.Redacted {
-			*p.new = *p.old
-		}
-	}
-	for _, p := range []struct{ new, old map[string]string }{{auth.Headers, old.Headers}, {auth.Query, old.Query}} {
-		for name, value := range p.new {
-			if old, ok := p.old[name]; ok && value == postroom.Redacted { // else it is refused, as any value that is none
-				p.new[name] = old
-			}
-		}
-	}
-}
-
 // Webhooks lists webhooks, newest first.
 func (a *App) Webhooks(ctx context.Context, who Caller, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error) {
 	var none postroom.Page[postroom.Webhook]

@@ -27,7 +27,7 @@ type eventListCmd struct {
 	Type     string `placeholder:"TYPE" help:"Only events of this type: a name, or a group such as email.*."`
 	After    string `placeholder:"TIME" help:"Only events published at this time or later: a time, a date, or how long ago, such as 24h."`
 	Before   string `placeholder:"TIME" help:"Only events published before this time."`
-	Contact  string `placeholder:"WHO" help:"Only events of this contact: an email address, or the contact's id."`
+	Contact  string `placeholder:"WHO" help:"Only events of this contact: an email address, or the id, uid or phone of a contact without one."`
 	Campaign string `placeholder:"ID" help:"Only events of this campaign."`
 	Query    string `name:"query" short:"q" placeholder:"TEXT" help:"Only events whose data contains this text."`
 	listFlags

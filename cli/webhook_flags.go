@@ -24,7 +24,7 @@ type webhookFlags struct {
 	RetryJitter  *float64          `placeholder:"SHARE" help:"How far waits are spread, from 0 to 1."`
 	RateLimit    *string           `placeholder:"N/PERIOD" help:"Most attempts in a period, such as 100/1s; or none."`
 	Concurrency  *int              `placeholder:"N" help:"Most attempts at the same time."`
-	Ordering     *string           `enum:"none,webhook,key" placeholder:"ORDER" help:"What must not be overtaken: none, webhook (one after the other) or key (for each ordering key)."`
+	Ordering     *string           `enum:"none,webhook,key" placeholder:"ORDER" help:"What must not be overtaken: none, webhook (one after the other) or key (one after the other for each ordering key, by default the contact)."`
 	ExpectJSON   *bool             `name:"expect-json" negatable:"" help:"Count an answer that is not JSON as a failure."`
 	DisableFails *int              `name:"disable-after-failures" placeholder:"N" help:"Disable after N failed deliveries in a row; 0 for never."`
 	DisableAfter *string           `placeholder:"DURATION" help:"Disable when nothing succeeded for so long, such as 120h; 0s for never."`

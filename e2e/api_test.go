@@ -22,7 +22,7 @@ func TestAPI(t *testing.T) {
 func cases() map[string]func(*tenant) {
 	all := map[string]func(*tenant){}
 	for _, some := range []map[string]func(*tenant){
-		deliveryCases(), failureCases(), holdCases(), logCases(), publishCases(), onceCases(), cloudEventCases(), resourceCases(), listCases(),
+		deliveryCases(), payloadCases(), failureCases(), holdCases(), logCases(), publishCases(), onceCases(), cloudEventCases(), resourceCases(), listCases(),
 		refusalCases(), orderCases(), faultCases(),
 	} {
 		maps.Copy(all, some)

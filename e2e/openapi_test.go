@@ -43,13 +43,13 @@ func operations(t *testing.T, s *server) (all []operation) {
 // roles says which role each operation needs; "operator" is an administrator with the operator's key.
 func roles() map[string]string {
 	needs := map[string]string{"publish-events": "publisher", "create-workspace": "operator", "delete-workspace": "operator"}
-	for _, id := range []string{"get-health", "list-events", "get-event", "tail-events", "list-event-types", "get-event-type", "get-event-type-sample",
+	for _, id := range []string{"get-health", "list-events", "get-event", "tail-events", "list-event-types", "get-event-type", "list-dialects", "get-dialect", "get-event-type-sample",
 		"list-webhooks", "get-webhook", "list-webhook-deliveries", "list-webhook-secrets", "get-webhook-stats", "list-deliveries", "get-delivery", "export-deliveries",
 		"get-stats", "list-workspaces", "get-workspace", "list-keys", "get-key"} {
 		needs[id] = "viewer"
 	}
 	for _, id := range []string{"replay-event", "create-event-type", "update-event-type", "delete-event-type", "create-webhook", "update-webhook", "delete-webhook",
-		"test-webhook", "pause-webhook", "resume-webhook", "replay-webhook", "rotate-webhook-secret", "retry-delivery", "create-key", "delete-key", "update-workspace"} {
+		"test-webhook", "preview-webhook", "preview-settings", "pause-webhook", "resume-webhook", "replay-webhook", "rotate-webhook-secret", "retry-delivery", "create-key", "delete-key", "update-workspace"} {
 		needs[id] = "admin"
 	}
 	return needs
@@ -177,7 +177,8 @@ func TestTenants(t *testing.T) {
 						t.Errorf("%s %s shows %s of another workspace: %s", c.method, c.path, mark, a.body)
 					}
 				}
-				named := strings.Contains(o.Path, "{") && !strings.Contains(o.Path, "/events/") // the event's id is one that both have
+				// The event's id is one that both have, and dialects are everybody's.
+				named := strings.Contains(o.Path, "{") && !strings.Contains(o.Path, "/events/") && o.ID != "get-dialect"
 				switch {
 				case o.ID == "create-workspace" || o.ID == "delete-workspace":
 					a.refused(t, 403, postroom.CodeForbidden, "")

@@ -19,7 +19,7 @@ const absent = "01jd3v8x2mf4k8c0q9r7t5y1za" // an id that nothing has, without i
 func badActions() map[string]refusal {
 	const at = "/v1/webhooks/present"
 	bad := map[string]refusal{}
-	for _, action := range []string{"test", "pause", "resume", "replay", "secrets"} {
+	for _, action := range []string{"test", "preview", "pause", "resume", "replay", "secrets"} {
 		bad[action+": not JSON"] = refusal{post(at+"/"+action, "{"), 400, postroom.CodeBadJSON, "", ""}
 		bad[action+": a list"] = refusal{post(at+"/"+action, "[]"), 400, postroom.CodeBadJSON, "", ""}
 		bad[action+": an unknown field"] = refusal{post(at+"/"+action, `{"colour":"red"}`), 422, postroom.CodeUnknownField, "/colour", ""}
@@ -27,6 +27,13 @@ func badActions() map[string]refusal {
 	}
 	bad["test: an unknown type"] = refusal{post(at+"/test", `{"type":"email.opend"}`), 422, postroom.CodeUnknownEventType, "/type", "email.opened"}
 	bad["test: data that is none"] = refusal{post(at+"/test", `{"data":[]}`), 422, postroom.CodeInvalid, "/data", ""}
+	bad["preview: an unknown type"] = refusal{post(at+"/preview", `{"type":"email.opend"}`), 422, postroom.CodeUnknownEventType, "/type", "email.opened"}
+	bad["preview: an event that is not there"] = refusal{post(at+"/preview", `{"event":"absent"}`), 422, postroom.CodeInvalid, "/event", "absent"}
+	bad["preview: an event and a type"] = refusal{post(at+"/preview", `{"event":"present","type":"email.opened"}`), 422, postroom.CodeInvalid, "/type", ""}
+	bad["preview: an unknown variable"] = refusal{post(at+"/preview", `{"payload":{"template":{"a":["{subscriber_emial}"]}}}`), 422, postroom.CodeInvalid, "/payload/template/a/0",
+		"character 2: subscriber_emial is not known here (did you mean subscriber_email?)"}
+	bad["preview: of nothing that is there"] = refusal{post("/v1/webhooks/preview", `{"events":["email.opend"]}`), 422, postroom.CodeUnknownEventType, "/events/0", ""}
+	bad["preview: of a bad template"] = refusal{post("/v1/webhooks/preview", `{"payload":{"template":"{1 +}"}}`), 422, postroom.CodeInvalid, "/payload/template", "character 5"}
 	bad["pause: a long reason"] = refusal{post(at+"/pause", `{"reason":"`+strings.Repeat("x", 2001)+`"}`), 422, postroom.CodeInvalid, "/reason", ""}
 	bad["resume: what is unknown"] = refusal{post(at+"/resume", `{"held":"drop"}`), 422, postroom.CodeInvalid, "/held", ""}
 	bad["replay: a status that is none"] = refusal{post(at+"/replay", `{"status":"lost"}`), 422, postroom.CodeInvalid, "/status", ""}

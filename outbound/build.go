@@ -20,6 +20,9 @@ const (
 	headerAttempt   = "Postroom-Attempt"
 )
 
+// headerAuthorization carries access tokens.
+const headerAuthorization = "Authorization"
+
 // call is an HTTP call that is being made ready.
 type call struct {
 	method string

@@ -47,9 +47,10 @@ type Sender interface {
 type Config struct {
 	Store     Store
 	Sender    Sender
-	Opener    Opener         // of sealed secrets
-	Filters   *expr.Compiler // of webhooks' filters
-	Dialects  dialect.Set    // of webhooks
+	SenderAs  func(egress.Identity) Sender // for webhooks with a TLS identity of their own; nil for Sender whatever the identity
+	Opener    Opener                       // of sealed secrets
+	Filters   *expr.Compiler               // of webhooks' filters
+	Dialects  dialect.Set                  // of webhooks
 	IDs       *postroom.IDs
 	UserAgent string
 	Now       func() time.Time // nil for time.Now
@@ -108,12 +109,15 @@ func New(c Config) *Engine {
 	if c.Drain == 0 {
 		c.Drain = 15 * time.Second
 	}
+	if c.SenderAs == nil {
+		c.SenderAs = func(egress.Identity) Sender { return c.Sender }
+	}
 	return &Engine{
 		store: c.Store, sender: c.Sender, ids: c.IDs, now: c.Now, log: c.Log, lease: c.Lease, drain: c.Drain, maxWorkers: c.Workers,
 		checkRevision: c.Shared,
 		matchers:      matchers{store: c.Store, filters: c.Filters, dialects: c.Dialects, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
-		targets: targets{store: c.Store, opener: c.Opener, dialects: c.Dialects, userAgent: c.UserAgent, now: c.Now,
-			ready: map[postroom.WebhookID]*Target{}},
+		targets: targets{store: c.Store, opener: c.Opener, dialects: c.Dialects, userAgent: c.UserAgent, now: c.Now, sender: c.Sender, senderAs: c.SenderAs,
+			ready: map[postroom.WebhookID]*Target{}, credentials: map[postroom.WebhookID]*credentials{}},
 		lanes:   newLanes(c.Now, c.Workers),
 		results: make(chan *postroom.Finish, maxResults),
 		abandon: make(chan struct{}),
@@ -290,7 +294,7 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 	if result.Kind == egress.KindCancelled && ctx.Err() != nil {
 		return nil
 	}
-	outcome, failure := Decide(job.DeliveryID, job.Attempts+1, result, target.policy, at.Add(a.Phases.Total))
+	outcome, failure := Decide(job.DeliveryID, job.Attempts+1, result, target.policy, a.At.Add(a.Phases.Total))
 	a.Error = failure
 	failpoint.Hit(failpoint.AttemptDecided)
 	return &postroom.Finish{Job: job, Attempt: a, Outcome: outcome}

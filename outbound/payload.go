@@ -286,6 +286,9 @@ func (e *Engine) Preview(w postroom.StoredWebhook, secrets []postroom.StoredSecr
 		return postroom.SentRequest{}, nil, err
 	}
 	sign(c, target, event.PublicID(), now)
+	if auth != nil && auth.Type == postroom.AuthOAuth2 {
+		c.header.set(headerAuthorization, "") // where the token will be; what is shown does not depend on it
+	}
 	request := sentRequest(target, c)
 	request.Body = c.body
 	return request, c.notes, nil

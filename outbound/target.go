@@ -17,6 +17,7 @@ import (
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/dialect"
+	"github.com/postroom/postroom/internal/egress"
 )
 
 // Target is a webhook that is ready to be called: its secrets are open, and what does not change from call to call is
@@ -26,6 +27,8 @@ type Target struct {
 	url, shownURL string // the latter without credentials
 	header        header
 	secret        map[string]bool // the headers that the log shows without their values
+	conceal       concealer       // the credentials themselves
+	own           *credentials    // nil for a webhook without a token and a certificate
 	policy        Policy
 	keys          []SigningKey
 	gone          bool // deleted: what is left for it is cancelled
@@ -56,10 +59,13 @@ type targets struct {
 	dialects  dialect.Set
 	userAgent string
 	now       func() time.Time
+	sender    Sender
+	senderAs  func(egress.Identity) Sender
 
-	mu    sync.RWMutex
-	ready map[postroom.WebhookID]*Target
-	epoch uint64 // grows with each change, so that what was read before one is not kept after it
+	mu          sync.RWMutex
+	ready       map[postroom.WebhookID]*Target
+	credentials map[postroom.WebhookID]*credentials
+	epoch       uint64 // grows with each change, so that what was read before one is not kept after it
 }
 
 // get finds a webhook, which may be a deleted one.
@@ -135,7 +141,12 @@ func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, err
 	if err != nil {
 		return nil, err
 	}
-	return t.make(w.Webhook, auth, secrets)
+	target, err := t.make(w.Webhook, auth, secrets)
+	if err != nil {
+		return nil, err
+	}
+	target.own, err = t.credentialsOf(id, auth)
+	return target, err
 }
 
 // make makes a webhook ready to be called, of its settings, the values of its auth, and its secrets.
@@ -145,7 +156,7 @@ func (t *targets) make(w postroom.Webhook, auth *postroom.Auth, secrets []postro
 		return nil, fmt.Errorf("there is no dialect %s, which the webhook %s has", w.Dialect, w.ID)
 	}
 	target := &Target{Webhook: w, header: fixedHeader(&w, auth, d.Out.ContentType, t.userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
-		payloadPointer: pointerOf(w.Payload)}
+		conceal: concealAuth(auth), payloadPointer: pointerOf(w.Payload)}
 	var err error
 	// It was checked when it was saved, so that this only fails for what another version of Postroom saved. The attempts tell.
 	if target.bodies, target.payloadErr = compileBodies(w.Payload, d, nil); target.payloadErr != nil {
@@ -255,6 +266,9 @@ func secretHeaders(w *postroom.Webhook) map[string]bool {
 	}
 	for name := range authHeaders(w.Auth) {
 		names[textproto.CanonicalMIMEHeaderKey(name)] = true
+	}
+	if w.Auth.Type == postroom.AuthOAuth2 {
+		names[headerAuthorization] = true
 	}
 	return names
 }

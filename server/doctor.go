@@ -7,10 +7,12 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/config"
 	"github.com/postroom/postroom/internal/seal"
 	"github.com/postroom/postroom/outbound"
@@ -20,10 +22,15 @@ import (
 // Migrate applies the migrations that a database lacks, and says which.
 func Migrate(ctx context.Context, cfg config.Config, out io.Writer) error {
 	// A database never exists without its key.
-	if _, err := secretKey(cfg, true); err != nil {
+	key, err := secretKey(cfg, true)
+	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg)})
+	sealer, err := seal.New(key)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Check: fits(sealer)})
 	if err != nil {
 		return err
 	}
@@ -50,24 +57,16 @@ var ErrUnwell = errors.New("there is trouble: see above")
 func Doctor(ctx context.Context, cfg config.Config, out io.Writer) error {
 	findings := []finding{listenFinding(cfg)}
 	if cfg.Database.Kind == config.SQLite {
-		findings = append(findings, diskFinding(cfg))
+		findings = append(findings, diskFinding(cfg), filesFinding(cfg))
 	}
-	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), ReadOnly: true})
-	if err != nil {
-		findings = append(findings, finding{"database", false, err.Error()})
-	} else {
-		findings = append(findings, databaseFindings(ctx, cfg, db)...)
-		if err := db.Close(); err != nil {
-			findings = append(findings, finding{"database", false, err.Error()})
-		}
-	}
+	findings = append(findings, databaseFindings(ctx, cfg)...)
 	unwell := false
 	for _, f := range findings {
 		mark := "✓"
 		if !f.ok {
 			mark, unwell = "✗", true
 		}
-		_, _ = fmt.Fprintf(out, "%s %-12s %s\n", mark, f.what, f.said)
+		_, _ = fmt.Fprintf(out, "%s %-12s %s\n", mark, f.what, strings.Join(strings.Fields(f.said), " "))
 	}
 	if unwell {
 		return ErrUnwell
@@ -89,43 +88,100 @@ const lowDisk = 1 << 30
 
 func diskFinding(cfg config.Config) finding {
 	var fs syscall.Statfs_t
-	dir := cfg.Database.Dir()
-	if err := syscall.Statfs(dir, &fs); err != nil {
-		return finding{"disk", false, fmt.Sprintf("the folder %s cannot be looked at: %v", filepath.Clean(dir), err)}
+	dir := filepath.Clean(cfg.Database.Dir())
+	err := syscall.Statfs(dir, &fs)
+	for errors.Is(err, syscall.ENOENT) && dir != filepath.Dir(dir) { // before the first start
+		dir = filepath.Dir(dir)
+		err = syscall.Statfs(dir, &fs)
+	}
+	if err != nil {
+		return finding{"disk", false, fmt.Sprintf("the folder %s cannot be looked at: %v", dir, err)}
 	}
 	free := int64(fs.Bavail) * fs.Bsize
-	said := fmt.Sprintf("%.1f GiB free at %s", float64(free)/(1<<30), filepath.Clean(dir))
+	said := fmt.Sprintf("%.1f GiB free at %s", float64(free)/(1<<30), dir)
 	if free < lowDisk {
 		return finding{"disk", false, said + ": when it is full, events are refused"}
 	}
 	return finding{"disk", true, said}
 }
 
-func databaseFindings(ctx context.Context, cfg config.Config, db *store.Store) []finding {
-	info, err := db.Info(ctx)
-	if err != nil {
-		return []finding{{"database", false, err.Error()}}
+// filesFinding tells whether whoever runs the doctor could run the server on these files.
+func filesFinding(cfg config.Config) finding {
+	path := filepath.Clean(cfg.Database.Path)
+	for _, name := range []string{filepath.Dir(path), path, path + "-wal", path + "-shm", path + ".lock"} {
+		const writable = 2
+		if err := syscall.Access(name, writable); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return finding{"files", false, fmt.Sprintf("this user cannot write %s (%v): run the server and the doctor as the same user, or mend the permissions", name, err)}
+		}
 	}
-	found := []finding{{"database", true, fmt.Sprintf("%s %s, %.1f MiB, %s", info.Kind, info.Version, float64(info.SizeBytes)/(1<<20), info.Detail)},
-		secretFinding(ctx, cfg, db)}
+	return finding{"files", true, "this user can write the database"}
+}
+
+// databaseFindings opens the database only to look at it, and tells what is there.
+func databaseFindings(ctx context.Context, cfg config.Config) []finding {
+	bad := func(err error) []finding { return []finding{{"database", false, err.Error()}} }
+	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), ReadOnly: true})
+	if err != nil {
+		return bad(err)
+	}
+	defer func() { _ = db.Close() }() // nothing was changed
+	info, err := db.Info(ctx)
+	switch {
+	case err != nil:
+		return bad(err)
+	case info.Empty:
+		return []finding{{"database", true, "it is empty: the first start prepares it"}}
+	case len(info.Unknown) > 0:
+		return bad(fmt.Errorf("it was used by a newer version of Postroom, which has migrated it to %s: run that version, or restore a backup that is older", info.Unknown[len(info.Unknown)-1]))
+	case info.Damage != "":
+		return bad(fmt.Errorf("the file is damaged: %s. Stop the server and restore a backup, or try `sqlite3 FILE .recover`", info.Damage))
+	}
+	said := fmt.Sprintf("%s %s, %.1f MiB, %s", info.Kind, info.Version, float64(info.SizeBytes)/(1<<20), info.Detail)
+	if len(info.Pending) > 0 {
+		said += "; the next start migrates it: " + strings.Join(info.Pending, ", ")
+	}
+	found := []finding{{"database", true, said}, clockFinding(info, time.Now()), secretFinding(ctx, cfg, db)}
 	return append(found, queueFindings(ctx, db)...)
 }
 
+// clockTolerance is how far clocks may be apart before the doctor speaks of it.
+const clockTolerance = 2 * time.Second
+
+// clockFinding holds the clock of this machine against what it wrote itself, and against that of the database.
+func clockFinding(info store.Info, now time.Time) finding {
+	switch ahead := info.Newest.Sub(now); {
+	case ahead > clockTolerance:
+		return finding{"clock", false, fmt.Sprintf("the newest event was published at %s, which is %s from now: the clock was set back since, or was wrong then. What is due "+
+			"by that clock waits until this one gets there", info.Newest.Format(postroom.TimestampFormat), ahead.Round(time.Second))}
+	case info.ClockAhead.Abs() > clockTolerance:
+		way := "ahead of"
+		if info.ClockAhead < 0 {
+			way = "behind"
+		}
+		return finding{"clock", false, fmt.Sprintf("the database's clock is %s %s this machine's: keep the clocks of all machines in step (NTP)", info.ClockAhead.Abs().Round(time.Second), way)}
+	}
+	return finding{"clock", true, "agrees with what was stored"}
+}
+
 func secretFinding(ctx context.Context, cfg config.Config, db *store.Store) finding {
+	bad := func(err error) finding { return finding{"secret key", false, err.Error()} }
 	key, err := secretKey(cfg, false)
 	if err != nil {
-		return finding{"secret key", false, err.Error()}
+		return bad(err)
 	}
 	sealer, err := seal.New(key)
 	if err != nil {
-		return finding{"secret key", false, err.Error()}
+		return bad(err)
 	}
-	n, bad, err := checkSecrets(ctx, db, sealer)
+	if err := app.CheckSecretKey(sealer, func(key string) ([]byte, error) { return db.Meta(ctx, key) }); err != nil {
+		return bad(err)
+	}
+	n, broken, err := checkSecrets(ctx, db, sealer)
 	switch {
 	case err != nil:
-		return finding{"secret key", false, err.Error()}
-	case bad > 0:
-		return finding{"secret key", false, fmt.Sprintf("%d of %d signing secrets cannot be opened with it: it is another key than the one they were sealed with", bad, n)}
+		return bad(err)
+	case broken > 0:
+		return bad(fmt.Errorf("%d of %d signing secrets cannot be opened with it: they were sealed with another key, or are damaged", broken, n))
 	}
 	return finding{"secret key", true, fmt.Sprintf("opens all %d signing secrets", n)}
 }

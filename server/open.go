@@ -54,7 +54,7 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Node: postroom.NewID[postroom.NodeKind](time.Now()), Log: log})
+	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Node: postroom.NewID[postroom.NodeKind](time.Now()), Log: log, Check: fits(sealer)})
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +66,17 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 		return nil, errors.Join(err, db.Close())
 	}
 	ids := &postroom.IDs{}
-	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log,
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender,
+		SenderAs: func(id egress.Identity) outbound.Sender { return sender.As(id) }, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Dialects: dialects, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
 	return &parts{version, db, engine, application}, nil
+}
+
+// fits refuses a database that was sealed with another key, before it is migrated.
+func fits(sealer *seal.Sealer) func(store.Meta) error {
+	return func(meta store.Meta) error { return app.CheckSecretKey(sealer, meta) }
 }
 
 func userAgent(version string) string {
@@ -125,11 +131,14 @@ func secretKey(cfg config.Config, create bool) ([]byte, error) {
 			return nil, fmt.Errorf("%s does not hold a secret key: that is %d bytes in base64", path, seal.KeySize)
 		}
 		return key, nil
-	case !errors.Is(err, fs.ErrNotExist) || !create:
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("the secret key cannot be read: %w", err)
 	}
 	if _, err := os.Stat(cfg.Database.Path); err == nil {
-		return nil, fmt.Errorf("the database %s exists, but its secret key %s does not: restore that file, or give the key as POSTROOM_SECRET_KEY", cfg.Database.Path, path)
+		return nil, fmt.Errorf("the database %s exists, but its secret key %s does not: restore that file, or give the key as POSTROOM_SECRET_KEY", filepath.Clean(cfg.Database.Path), path)
+	}
+	if !create {
+		return nil, fmt.Errorf("there is no secret key %s yet: the first start makes it", path)
 	}
 	return makeSecretKey(path)
 }

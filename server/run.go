@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/api"
-	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/config"
 )
 
@@ -54,9 +53,6 @@ func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 	defer func() { err = errors.Join(err, p.store.Close()) }()
 	key, err := p.app.Bootstrap(ctx, cfg.AdminKey.Reveal())
 	if err != nil {
-		if errors.Is(err, app.ErrSecretKey) {
-			return fmt.Errorf("%w. Check POSTROOM_SECRET_KEY, or restore the file secret.key that belongs to the database", err)
-		}
 		return err
 	}
 	url := cfg.PublicURL

@@ -59,6 +59,7 @@ func conformance() map[string]func(*fixture) {
 		"OrderDiscard":      testOrderDiscard,
 		"OrderWithoutEvent": testOrderWithoutEvent,
 		"OrderRace":         testOrderRace,
+		"OrderRaceLeaving":  testOrderRaceLeaving,
 		"Health":            testHealth,
 		"CausedEvents":      testCausedEvents,
 		"EveryTextPrepares": testEveryTextPrepares,

@@ -112,6 +112,7 @@ func TestPostgresPlans(t *testing.T) {
 		"delivery_requeue":    {[]any{workspace, delivery, int64(1), later}, []string{"workspace_id", "id"}},
 		"delivery_replayable": {[]any{workspace, webhook, from, to, 100}, []string{"webhook_id"}},
 		"event_get":           {[]any{workspace, event}, nil},
+		"newest_event":        {nil, nil},
 		"event_by_uid":        {[]any{workspace, "uid 17"}, nil},
 		"attempt_list":        {[]any{workspace, delivery}, nil},
 		"purge_attempts":      {[]any{workspace, 200}, nil},

@@ -130,12 +130,12 @@ func TestSQLitePlans(t *testing.T) {
 	wholeTable := map[string]string{
 		"workspace_list": "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
-		"expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
+		"newest_event": "of each workspace, which are few, one row", "expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
 		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
 	}
-	// These look at all rows of a workspace on purpose.
+	// These look at all rows of a workspace on purpose; newest_event ends at the first.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "key_list", "key_delete_all",
-		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions"}
+		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions", "newest_event"}
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
 		"queue_claim":         "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",

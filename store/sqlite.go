@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -48,7 +49,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 	var err error
 	if c.ReadOnly {
 		if _, err := os.Stat(path); err != nil {
-			return nil, nil, fmt.Errorf("the database cannot be read: %w", err)
+			return nil, nil, fmt.Errorf("there is no database %s, or it cannot be looked at (the first start makes it): %w", path, err)
 		}
 	} else if err = s.own(path); err != nil {
 		return nil, nil, err
@@ -71,7 +72,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		if err := quickCheck(ctx, conn); err != nil {
 			return fail(errors.Join(err, conn.Close()))
 		}
-		if applied, err = migrate(ctx, conn, sqlite, c.Now()); err != nil {
+		if applied, err = migrate(ctx, conn, sqlite, c); err != nil {
 			return fail(errors.Join(err, conn.Close()))
 		}
 		if s.writer, err = newSQLiteWriter(conn, texts, c.Node, metrics); err != nil {
@@ -214,9 +215,26 @@ func (s *sqliteStore) expire(ctx context.Context, before time.Time, progress fun
 func (s *sqliteStore) info(ctx context.Context) (Info, error) {
 	info := Info{Kind: string(sqlite), Detail: s.path}
 	var pages, size int64
-	err := s.readers.QueryRowContext(ctx, "SELECT sqlite_version(), (SELECT page_count FROM pragma_page_count()), (SELECT page_size FROM pragma_page_size())").Scan(&info.Version, &pages, &size)
+	if err := s.readers.QueryRowContext(ctx, "SELECT sqlite_version(), (SELECT page_count FROM pragma_page_count()), (SELECT page_size FROM pragma_page_size())").
+		Scan(&info.Version, &pages, &size); err != nil {
+		return info, err
+	}
 	info.SizeBytes = pages * size
-	return info, err
+	rows, err := s.readers.QueryContext(ctx, "PRAGMA quick_check(1)")
+	if err != nil {
+		return info, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var said string
+		if err := rows.Scan(&said); err != nil {
+			return info, err
+		}
+		if said != "ok" {
+			info.Damage = said[strings.LastIndexByte(said, '\n')+1:] // its first line names the database, "main"
+		}
+	}
+	return info, rows.Err()
 }
 
 func (s *sqliteStore) close() error {

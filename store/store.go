@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,9 +21,14 @@ type Config struct {
 	Node postroom.NodeID  // this process
 	Log  *slog.Logger     // nil for none
 	Now  func() time.Time // for partitions and migrations; nil for time.Now
+	// Check, if not nil, may refuse an existing database by what its Meta holds, before anything in it is changed.
+	Check func(Meta) error
 	// ReadOnly opens a database, which another process may be using, to look at it only.
 	ReadOnly bool
 }
+
+// Meta gives a value of Store.SetMeta; nil when there is none.
+type Meta func(key string) (value []byte, err error)
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
@@ -141,10 +148,64 @@ type Info struct {
 	Version   string
 	SizeBytes int64
 	Detail    string // such as the path, or the partitions
+
+	Pending []string  // migrations that the next start applies
+	Unknown []string  // migrations of a newer version, which has used the database
+	Empty   bool      // nothing was ever migrated
+	Newest  time.Time // when the newest event was published; zero when there is none
+	Damage  string    // something that is damaged in the file of SQLite; empty for nothing
+	// ClockAhead is how far PostgreSQL's clock is ahead of this machine's; less than 0 when it is behind.
+	ClockAhead time.Duration
 }
 
-// Info asks the database about itself.
-func (s *Store) Info(ctx context.Context) (Info, error) { return s.info(ctx) }
+// Info looks the database over. On SQLite it reads the whole file, to find damage.
+func (s *Store) Info(ctx context.Context) (Info, error) {
+	info, err := s.info(ctx)
+	if err != nil {
+		return info, err
+	}
+	err = s.read(ctx, func(q querier) error {
+		there, err := hasTable(ctx, q, s.dialect, "schema_migrations")
+		if info.Empty = !there; err != nil || info.Empty {
+			return err
+		}
+		info.Pending, info.Unknown, err = compareMigrations(ctx, q, s.dialect)
+		return err
+	})
+	if err == nil && !info.Empty && len(info.Unknown) == 0 {
+		info.Newest, err = s.Newest(ctx)
+	}
+	return info, err
+}
+
+// Newest is when the newest event was published; zero when there is none.
+func (s *Store) Newest(ctx context.Context) (at time.Time, err error) {
+	var id postroom.EventID
+	err = s.read(ctx, func(q querier) error { return q.one(ctx, "newest_event", []any{&id}) })
+	switch {
+	case errors.Is(err, errNoRow):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	}
+	return id.Time(), nil
+}
+
+// compareMigrations tells which migrations the database lacks, and which it has that this version does not know.
+func compareMigrations(ctx context.Context, q querier, d dialect) (pending, unknown []string, err error) {
+	all, err := migrations(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	done, err := appliedMigrations(ctx, q)
+	for _, m := range all {
+		if !done[m.name] {
+			pending = append(pending, m.name)
+		}
+		delete(done, m.name)
+	}
+	return pending, slices.Sorted(maps.Keys(done)), err
+}
 
 // Metrics counts what the committer did; the server publishes it.
 type Metrics struct {
