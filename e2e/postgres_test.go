@@ -150,7 +150,7 @@ func TestNodes(t *testing.T) {
 		})
 		c.fault(t, func() error {
 			stands.signal(t, syscall.SIGSTOP)
-			runFor(c.nodes[0], 2*shortLease)
+			runFor(c.nodes[0], shortLease+3*time.Second)
 			stands.signal(t, syscall.SIGCONT)
 			return nil
 		})
