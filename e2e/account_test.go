@@ -186,7 +186,7 @@ func (a *account) test(id postroom.DeliveryID, d storedDelivery) (defects []stri
 	logged := len(a.ledger.attempts[id])
 	calls := len(a.x.r.byEvent(pathReplayed)[a.ledger.events[d.event].id])
 	switch {
-	case d.state == postroom.StateCancelled && d.reason == "interrupted" && logged == 0:
+	case d.state == postroom.StateCancelled && d.reason == "interrupted" && d.attempts == 0 && logged <= 1: // which came too late
 		a.s.cancelled++
 	case d.state == postroom.StateSucceeded && logged == 1:
 	default:

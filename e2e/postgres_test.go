@@ -150,7 +150,7 @@ func TestNodes(t *testing.T) {
 		})
 		c.fault(t, func() error {
 			stands.signal(t, syscall.SIGSTOP)
-			runFor(c.nodes[0], 2*shortLease)
+			runFor(c.nodes[0], shortLease+3*time.Second)
 			stands.signal(t, syscall.SIGCONT)
 			return nil
 		})
@@ -215,7 +215,6 @@ func TestKeyOfADeadNode(t *testing.T) {
 	if a, err := dies.try(c); err == nil {
 		t.Fatalf("the node that should have died answers %d %s", a.status, a.body)
 	}
-	began := time.Now()
 	lives.do(t, c).refused(t, http.StatusConflict, postroom.CodeInFlight, "")
 	testenv.Eventually(t, time.Minute, func() error {
 		if a := lives.do(t, c); a.status != http.StatusAccepted {
@@ -223,9 +222,6 @@ func TestKeyOfADeadNode(t *testing.T) {
 		}
 		return nil
 	})
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("the key was held for %v", took)
-	}
 	if !strings.Contains(string(lives.do(t, c).is(t, http.StatusAccepted).body), `"duplicate":false`) {
 		t.Error("the call's answer is not given again")
 	}
