@@ -61,7 +61,7 @@ func newParser(g *grammar, c Config, exit func(int)) (*kong.Kong, error) {
 			{Key: "access", Title: "Access:"},
 			{Key: "other", Title: "Other:"},
 			{Key: "settings", Title: "Settings:"},
-			{Key: "auth", Title: "Authentication (@FILE reads a value from a file):"},
+			{Key: "auth", Title: "Authentication (@FILE reads a value from a file, env:NAME from the environment):"},
 			{Key: "global", Title: "Global flags:"},
 		}),
 		kong.PostBuild(addSettings),

@@ -47,8 +47,22 @@ func (s *session) value(given string) ([]byte, error) {
 
 // secretValue gives a flag's value that is one line: the end of the line of a file is not part of it.
 func (s *session) secretValue(given string) (string, error) {
+	text, err := s.secretText(given)
+	return strings.TrimRight(text, "\r\n"), err
+}
+
+// secretText gives a flag's value that may be secret, and may have several lines: what follows env: is the environment
+// variable that has it, so that it stands neither in the shell's history nor in the list of processes.
+func (s *session) secretText(given string) (string, error) {
+	if name, ok := strings.CutPrefix(given, "env:"); ok {
+		value := s.env(name)
+		if value == "" {
+			return "", usagef("the environment variable %s is not set, or is empty", name)
+		}
+		return value, nil
+	}
 	text, err := s.value(given)
-	return strings.TrimRight(string(text), "\r\n"), err
+	return string(text), err
 }
 
 // jsonValue gives a flag's value that is JSON.

@@ -190,6 +190,7 @@ func TestAuthFlags(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("hush\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	kinds := given{environ: []string{"HUSH=from env", "KEY=-----BEGIN\nkey\n"}, stdin: `{"type":"oauth2","grant":"jwt_bearer","claims":{"a":"b"},"tls":null}`}
 	for _, tc := range []struct {
 		flags []string
 		want  string
@@ -201,8 +202,17 @@ func TestAuthFlags(t *testing.T) {
 		{[]string{"--auth-api-key", "k", "--auth-api-key-header", "X-K"}, `{"header":"X-K","key":"k","type":"api_key"}`},
 		{[]string{"--auth-header", "A=1", "--auth-header", "B=@" + secret}, `{"headers":{"A":"1","B":"hush"},"type":"header"}`},
 		{[]string{"--auth-query", "key=a=b"}, `{"query":{"key":"a=b"},"type":"query"}`},
+		{[]string{"--auth-bearer", "env:HUSH"}, `{"token":"from env","type":"bearer"}`},
+		{[]string{"--auth-token-url", "https://a/t", "--auth-client-id", "me", "--auth-client-secret", "@" + secret, "--auth-scope", "a,b", "--auth-audience", "x", "--auth-client-in", "body", "--auth-param", "p=env:HUSH"},
+			`{"audience":"x","client_auth":"body","client_id":"me","client_secret":"hush","grant":"client_credentials","params":{"p":"from env"},"scopes":["a","b"],"token_url":"https://a/t","type":"oauth2"}`},
+		{[]string{"--auth-private-key", "env:KEY", "--auth-issuer", "i", "--auth-subject", "s", "--auth-key-id", "k"},
+			`{"grant":"jwt_bearer","issuer":"i","key_id":"k","private_key":"-----BEGIN\nkey\n","subject":"s","type":"oauth2"}`},
+		{[]string{"--auth-scope", "a"}, `{"scopes":["a"]}`},
+		{[]string{"--auth", "-"}, `{"claims":{"a":"b"},"grant":"jwt_bearer","tls":null,"type":"oauth2"}`},
+		{[]string{"--tls-certificate", "PEM\n", "--tls-key", "@" + secret, "--tls-ca", "CA"}, `{"tls":{"ca":"CA","certificate":"PEM\n","key":"hush\r\n"}}`},
+		{[]string{"--auth-bearer", "t", "--no-tls"}, `{"tls":null,"token":"t","type":"bearer"}`},
 	} {
-		r := run(t, newFakeServer(t), given{}, append([]string{"webhooks", "update", whk1}, tc.flags...)...)
+		r := run(t, newFakeServer(t), kinds, append([]string{"webhooks", "update", whk1}, tc.flags...)...)
 		if want := []string{"PATCH /v1/webhooks/" + whk1 + ` {"auth":` + tc.want + `}`}; !cmp.Equal(want, r.asked) {
 			t.Errorf("%v asked %v, want %v; %s", tc.flags, r.asked, want, r.stderr)
 		}

@@ -225,6 +225,8 @@ func badWebhooks(url string) map[string]refusal {
 	invalid("a name with a line break", `"uid":null,"headers":{},"name":"a\nb"`, "/name")
 	badPatterns(bad, url)
 	badAuth(invalid)
+	badTokens(refuse)
+	badCertificates(bad, invalid)
 	return bad
 }
 
@@ -247,6 +249,7 @@ func badPatterns(bad map[string]refusal, url string) {
 
 func badAuth(invalid func(name, extra, pointer string)) {
 	invalid("an unknown auth", `"auth":{"type":"magic"}`, "/auth/type")
+	invalid("a misspelt auth", `"auth":{"type":"Oauth"}`, "/auth/type")
 	invalid("auth without a type", `"auth":{"token":"t"}`, "/auth/type")
 	invalid("bearer without a token", `"auth":{"type":"bearer"}`, "/auth/token")
 	invalid("bearer with a password", `"auth":{"type":"bearer","token":"t","password":"p"}`, "/auth/password")
