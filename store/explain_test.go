@@ -219,6 +219,17 @@ func TestSQLitePlans(t *testing.T) {
 		t.Errorf("there is no text %s", name)
 	}
 
+	for _, within := range []condition{{"id IN ($, $)", []any{webhook, webhook}}, {"id >= $ AND id <= $", []any{webhook, webhook}}} {
+		text, args := eventsWithin(workspace, postroom.EventFilter{Type: "email.*", Contact: "a", Campaign: "b", Text: "c"}, false, within, 50)
+		deliveries, deliveryArgs := deliveriesWithin(workspace, postroom.DeliveryFilter{Webhook: webhook, Type: "email.opened", StatusCode: 200, Status: postroom.DeliverySucceeded}, false, within, 50)
+		for _, plan := range [][]string{f.sqlitePlan(translate(sqlite, text), args), f.sqlitePlan(translate(sqlite, deliveries), deliveryArgs)} {
+			all := strings.Join(plan, "\n")
+			if !strings.Contains(all, "_1 (workspace_id=? AND id") || strings.Contains(within.text, ">=") && strings.Contains(all, "TEMP B-TREE") {
+				t.Errorf("within %s: %s", within.text, all)
+			}
+		}
+	}
+
 	for _, l := range listings(workspace, webhook, postroom.NewID[postroom.EventKind](noon()), sqlite) {
 		for _, problem := range l.problems(f.sqlitePlan(l.text, l.args)) {
 			t.Errorf("%s: %s", l.what, problem)
