@@ -56,7 +56,7 @@ func ParseCursor(s string) (Cursor, error) {
 // first when the cursor asks for newer ones); id gives the place of a thing. rest, if not nil, is how far the query looked
 // before it gave up: then there may be more, even where it found little or nothing.
 func NewPage[T any](found []T, limit int, cursor *Cursor, rest *[16]byte, id func(T) [16]byte) Page[T] {
-	end := [16]byte{}
+	var end [16]byte
 	more := len(found) > limit
 	if more {
 		found = found[:limit]

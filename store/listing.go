@@ -37,7 +37,7 @@ func is(text string, value any) condition { return condition{text, []any{value}}
 // many as take a few hundredths of a second.
 const (
 	defaultListWindow = 10000
-	defaultTextWindow = 4000
+	defaultTextWindow = 8000
 )
 
 func newListing(cursor *postroom.Cursor, id, columns, table string) *listing {

@@ -206,7 +206,7 @@ func throughIndex[T any](ctx context.Context, s *Store, x *logIndex, l lookup, l
 				}
 				return len(all) >= limit, err
 			}
-			looked += x.live.segmentSize.block
+			looked += x.live.block
 			if err := flush(); err != nil || len(all) >= limit {
 				return true, err
 			}

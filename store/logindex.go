@@ -152,7 +152,7 @@ func (b *spanBuilder) full() bool {
 
 func (b *spanBuilder) end(k *block, id place) {
 	b.rows++
-	if k.row(id); k.rows >= b.segmentSize.block {
+	if k.row(id); k.rows >= b.block {
 		b.spans = k.take(b.spans)
 	}
 }
