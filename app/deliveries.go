@@ -24,11 +24,11 @@ func (a *App) Deliveries(ctx context.Context, who Caller, f postroom.DeliveryFil
 	if err != nil {
 		return none, err
 	}
-	found, err := a.Store.Deliveries(ctx, who.Workspace, f, cursor, limit+1)
+	found, rest, err := a.Store.Deliveries(ctx, who.Workspace, f, cursor, limit+1)
 	if err != nil {
 		return none, err
 	}
-	return postroom.NewPage(found, limit, cursor, func(d postroom.Delivery) [16]byte { return d.ID }), nil
+	return postroom.NewPage(found, limit, cursor, rest, func(d postroom.Delivery) [16]byte { return d.ID }), nil
 }
 
 // Delivery finds a delivery, with its attempts from old to new.

@@ -223,11 +223,11 @@ func (a *App) Events(ctx context.Context, who Caller, f postroom.EventFilter, q 
 	if err != nil {
 		return none, err
 	}
-	found, err := a.Store.Events(ctx, who.Workspace, f, cursor, limit+1)
+	found, rest, err := a.Store.Events(ctx, who.Workspace, f, cursor, limit+1)
 	if err != nil {
 		return none, err
 	}
-	return postroom.NewPage(found, limit, cursor, func(e postroom.Event) [16]byte { return e.ID }), nil
+	return postroom.NewPage(found, limit, cursor, rest, func(e postroom.Event) [16]byte { return e.ID }), nil
 }
 
 // checkTypeFilter refuses what no type can match, so that a misspelled filter does not look like an empty list.

@@ -42,10 +42,10 @@ type Store interface {
 	Publish(ctx context.Context, pubs []*postroom.Publication) error
 	Event(ctx context.Context, workspace postroom.WorkspaceID, id postroom.EventID) (postroom.Event, error)
 	EventByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string) (postroom.Event, error)
-	Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) ([]postroom.Event, error)
+	Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) (found []postroom.Event, rest *[16]byte, err error)
 	AddDeliveries(ctx context.Context, e *postroom.Event, deliveries []postroom.NewDelivery) error
 
-	Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) ([]postroom.Delivery, error)
+	Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (found []postroom.Delivery, rest *[16]byte, err error)
 	Delivery(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) (postroom.Delivery, error)
 	DeliveriesOf(ctx context.Context, workspace postroom.WorkspaceID, event postroom.EventID) ([]postroom.Delivery, error)
 	Attempts(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) ([]postroom.Attempt, error)

@@ -68,7 +68,7 @@ func (a *App) Webhooks(ctx context.Context, who Caller, q postroom.PageQuery) (p
 	for i, w := range found {
 		webhooks[i] = w.Webhook
 	}
-	return postroom.NewPage(webhooks, limit, cursor, func(w postroom.Webhook) [16]byte { return w.ID }), nil
+	return postroom.NewPage(webhooks, limit, cursor, nil, func(w postroom.Webhook) [16]byte { return w.ID }), nil
 }
 
 // Webhook finds a webhook by its id or the caller's uid.

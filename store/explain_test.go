@@ -58,6 +58,16 @@ type listed struct {
 func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event postroom.EventID, d dialect) (all []listed) {
 	cursors := []*postroom.Cursor{nil, {ID: postroom.FirstID[postroom.DeliveryKind](at(time.Minute))}, {Newer: true, ID: postroom.FirstID[postroom.DeliveryKind](at(-time.Minute))}}
 	spans := []struct{ after, before time.Time }{{}, {after: at(-time.Hour)}, {at(-time.Hour), at(time.Hour)}}
+	add := func(l listed, list *listing) {
+		l.text = translate(d, l.text)
+		all = append(all, l)
+		if len(list.filters) > 0 {
+			l.what = "how far: " + l.what
+			l.text, l.args = list.rest()
+			l.text = translate(d, l.text)
+			all = append(all, l)
+		}
+	}
 	for i, cursor := range cursors {
 		for _, span := range spans {
 			place := fmt.Sprintf("cursor %d, after %v, before %v", i, !span.after.IsZero(), !span.before.IsZero())
@@ -73,15 +83,26 @@ func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event 
 				if k&4 != 0 {
 					filter.Text = "ada"
 				}
-				text, args := eventsSQL(d, workspace, filter, cursor, 50)
-				all = append(all, listed{what: fmt.Sprintf("events: %s, %+v", place, filter), text: translate(d, text), args: args, bounded: bounded})
+				_, others := eventListing(workspace, filter, cursor)
+				for drive := range max(len(others), 1) {
+					if d == sqlite {
+						drive = -1
+					}
+					l, others := eventListing(workspace, filter, cursor)
+					l.window = 100
+					text, args := eventSQL(d, filter, l, others, drive, 50)
+					add(listed{what: fmt.Sprintf("events: %s, %+v by %d", place, filter, drive), text: text, args: args, bounded: bounded}, l)
+				}
 			}
 			for _, status := range append(postroom.DeliveryStatuses(), "") {
 				for k := range 8 {
 					filter := postroom.DeliveryFilter{Status: status, After: span.after, Before: span.before}
 					l := listed{status: status, bounded: bounded}
 					if k&1 != 0 {
-						filter.Type, filter.StatusCode = "email.*", 500
+						filter.Type, filter.StatusCode = "email.opened", 500
+					}
+					if k == 1 {
+						filter.Type = "email.*"
 					}
 					if k&2 != 0 {
 						filter.Webhook, l.webhook = webhook, true
@@ -89,9 +110,14 @@ func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event 
 					if k&4 != 0 {
 						filter.Event, l.event = event, true
 					}
-					text, args := deliveriesSQL(workspace, filter, cursor, 50)
-					l.what, l.text, l.args = fmt.Sprintf("deliveries: %s, %+v", place, filter), translate(d, text), args
-					all = append(all, l)
+					_, others := deliveryListing(d, workspace, filter, cursor)
+					for drive := range max(len(others), 1) {
+						list, others := deliveryListing(d, workspace, filter, cursor)
+						list.window = 100
+						text, args := deliverySQL(workspace, filter, list, others, drive, 50)
+						l.what, l.text, l.args = fmt.Sprintf("deliveries: %s, %+v by %d", place, filter, drive), text, args
+						add(l, list)
+					}
 				}
 			}
 		}
@@ -193,6 +219,17 @@ func TestSQLitePlans(t *testing.T) {
 		t.Errorf("there is no text %s", name)
 	}
 
+	for _, within := range []condition{{"id IN ($, $)", []any{webhook, webhook}}, {"id >= $ AND id <= $", []any{webhook, webhook}}} {
+		text, args := eventsWithin(workspace, postroom.EventFilter{Type: "email.*", Contact: "a", Campaign: "b", Text: "c"}, false, within, 50)
+		deliveries, deliveryArgs := deliveriesWithin(workspace, postroom.DeliveryFilter{Webhook: webhook, Type: "email.opened", StatusCode: 200, Status: postroom.DeliverySucceeded}, false, within, 50)
+		for _, plan := range [][]string{f.sqlitePlan(translate(sqlite, text), args), f.sqlitePlan(translate(sqlite, deliveries), deliveryArgs)} {
+			all := strings.Join(plan, "\n")
+			if !strings.Contains(all, "_1 (workspace_id=? AND id") || strings.Contains(within.text, ">=") && strings.Contains(all, "TEMP B-TREE") {
+				t.Errorf("within %s: %s", within.text, all)
+			}
+		}
+	}
+
 	for _, l := range listings(workspace, webhook, postroom.NewID[postroom.EventKind](noon()), sqlite) {
 		for _, problem := range l.problems(f.sqlitePlan(l.text, l.args)) {
 			t.Errorf("%s: %s", l.what, problem)
@@ -215,7 +252,7 @@ func (l listed) problems(plan []string) (found []string) {
 		case l.event && !strings.Contains(step, "deliveries_event (event_id=?)"):
 			found = append(found, "it does not look up the event: "+step)
 		case l.event, strings.Contains(step, "deliveries_queue (state=?"): // few, sorted
-		case l.webhook && !strings.Contains(step, "deliveries_webhook (webhook_id=?") && !strings.Contains(step, "deliveries_trouble (workspace_id=? AND state=?"):
+		case l.webhook && !strings.Contains(step, "deliveries_webhook (webhook_id=?") && !strings.Contains(step, "deliveries_webhook_trouble (webhook_id=? AND state=?"):
 			found = append(found, "it does not look up the webhook: "+step)
 		case l.bounded && !strings.Contains(step, "id>?") && !strings.Contains(step, "id<?"):
 			found = append(found, "it does not begin at the cursor: "+step)
@@ -227,7 +264,11 @@ func (l listed) problems(plan []string) (found []string) {
 	}
 	if waiting && !l.event {
 		all := strings.Join(plan, "\n")
-		if strings.Count(all, "deliveries_trouble (workspace_id=? AND state=?") != len(queueStates())-1 || strings.Count(all, "deliveries_queue (state=?") != 1 {
+		trouble := "deliveries_trouble (workspace_id=? AND state=?"
+		if l.webhook {
+			trouble = "deliveries_webhook_trouble (webhook_id=? AND state=?"
+		}
+		if strings.Count(all, trouble) != len(queueStates())-1 || strings.Count(all, "deliveries_queue (state=?") != 1 {
 			found = append(found, "it does not go from state to state: "+all)
 		}
 	}

@@ -180,6 +180,12 @@ func (s *postgresStore) setDue(_ context.Context, changes []dueChange) error {
 	return s.submit(&op{dues: changes})
 }
 
+func (s *postgresStore) add(ctx context.Context, a addedDeliveries) error {
+	return s.write(ctx, func(q querier) error { return a.insert(ctx, q) })
+}
+
+func (s *postgresStore) purged(context.Context) error { return nil }
+
 // run is one committer.
 func (s *postgresStore) run() {
 	defer s.stopped.Done()

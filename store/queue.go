@@ -169,15 +169,19 @@ func (s *Store) RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, 
 
 // AddDeliveries stores further deliveries of an event that is stored already. They are in no order, whatever their order key.
 func (s *Store) AddDeliveries(ctx context.Context, e *postroom.Event, deliveries []postroom.NewDelivery) error {
-	return s.write(ctx, func(q querier) error {
-		for _, d := range deliveries {
-			if _, err := q.exec(ctx, "delivery_insert", d.ID, e.WorkspaceID, e.ID, d.WebhookID, e.Type, int64(d.State), firstClaim(d.State),
-				micros(d.DueAt), boolInt(d.Test), nil); err != nil {
-				return err
-			}
+	return s.add(ctx, addedDeliveries{e, deliveries})
+}
+
+// insert stores the deliveries.
+func (a addedDeliveries) insert(ctx context.Context, q querier) error {
+	e := a.event
+	for _, d := range a.deliveries {
+		if _, err := q.exec(ctx, "delivery_insert", d.ID, e.WorkspaceID, e.ID, d.WebhookID, e.Type, int64(d.State), firstClaim(d.State),
+			micros(d.DueAt), boolInt(d.Test), nil); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // Backlog is what waits for one webhook.

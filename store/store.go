@@ -40,6 +40,8 @@ type Store struct {
 	applied []string
 	metrics Metrics
 	closing sync.Once
+
+	listWindow, textWindow int // how many rows a list looks at
 }
 
 // backend is what the two databases do differently.
@@ -52,11 +54,14 @@ type backend interface {
 	publish(ctx context.Context, pubs []*postroom.Publication) error
 	finish(ctx context.Context, fins []*postroom.Finish) error
 	claim(ctx context.Context, c claim) ([]*postroom.Job, error)
+	add(ctx context.Context, a addedDeliveries) error
 	setDue(ctx context.Context, changes []dueChange) error
 	// promote makes the first of each key's line its head, where there is none, and says how often.
 	promote(ctx context.Context, keys []orderKey, now time.Time) (n int64, err error)
 	// expire deletes what is older than the bound, in small steps, and calls progress after each.
 	expire(ctx context.Context, before time.Time, progress func(rows int64)) error
+	// purged follows the deletion of a workspace's rows.
+	purged(ctx context.Context) error
 	// maintain does what the database needs from time to time, such as making partitions.
 	maintain(ctx context.Context, now time.Time) error
 	info(ctx context.Context) (Info, error)
@@ -72,7 +77,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Store{log: c.Log, now: c.Now}
+	s := &Store{log: c.Log, now: c.Now, listWindow: defaultListWindow, textWindow: defaultTextWindow}
 	var err error
 	switch {
 	case strings.HasPrefix(c.URL, "sqlite:"):

@@ -94,11 +94,11 @@ func TestTenants(t *testing.T) {
 			{"Event", func() error { _, err := f.s.Event(f.ctx, mine, event); return notFound(err) }},
 			{"EventByUID", func() error { _, err := f.s.EventByUID(f.ctx, mine, uid); return notFound(err) }},
 			{"Events", func() error {
-				all, err := f.s.Events(f.ctx, mine, postroom.EventFilter{Contact: "ada@example.com", Campaign: "790", Text: "ada"}, nil, 10)
+				all, _, err := f.s.Events(f.ctx, mine, postroom.EventFilter{Contact: "ada@example.com", Campaign: "790", Text: "ada"}, nil, 10)
 				return empty(len(all), err)
 			}},
 			{"all Events", func() error {
-				all, err := f.s.Events(f.ctx, mine, postroom.EventFilter{}, nil, 10)
+				all, _, err := f.s.Events(f.ctx, mine, postroom.EventFilter{}, nil, 10)
 				return empty(len(all), err)
 			}},
 			{"Delivery", func() error { _, err := f.s.Delivery(f.ctx, mine, delivery); return notFound(err) }},
@@ -106,7 +106,7 @@ func TestTenants(t *testing.T) {
 			{"Deliveries", func() error {
 				for _, status := range append(postroom.DeliveryStatuses(), "") {
 					for _, filter := range []postroom.DeliveryFilter{{Status: status}, {Status: status, Webhook: webhook}, {Status: status, Event: event}} {
-						if all, err := f.s.Deliveries(f.ctx, mine, filter, nil, 10); err != nil || len(all) != 0 {
+						if all, _, err := f.s.Deliveries(f.ctx, mine, filter, nil, 10); err != nil || len(all) != 0 {
 							return errors.Join(err, errors.New("something was found"))
 						}
 					}

@@ -89,6 +89,9 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 			return err
 		}
 	}
+	if err := s.purged(ctx); err != nil {
+		return err
+	}
 	return s.execAll(ctx, id, "purge_rollups", "purge_event_keys", "workspace_delete")
 }
 

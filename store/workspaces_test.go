@@ -59,8 +59,8 @@ func (f *fixture) countAll(workspace postroom.WorkspaceID) map[string]int64 {
 func TestEveryTableIsKnown(t *testing.T) {
 	f := newFixture(t, newSQLite(t).open())
 	var names []string
-	f.must(f.s.read(f.ctx, func(q querier) error {
-		return q.eachText(f.ctx, "test", "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('meta', 'schema_migrations')", func(row func(...any) error) error {
+	f.must(f.s.read(f.ctx, func(q querier) error { // the index of the log has hashes, and where in it those lie
+		return q.eachText(f.ctx, "test", "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('meta', 'schema_migrations', 'log_segments', 'log_spans')", func(row func(...any) error) error {
 			var name string
 			err := row(&name)
 			names = append(names, name)

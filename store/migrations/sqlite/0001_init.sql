@@ -114,8 +114,9 @@ CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_event ON deliveries (event_id);
 -- The line of each order key: its head first, if it has one, and then what is parked (4), in the order of due_at.
 CREATE INDEX deliveries_line ON deliveries (webhook_id, order_key, state, due_at) WHERE state < 10 AND order_key IS NOT NULL;
--- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters this index.
+-- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters these indexes.
 CREATE INDEX deliveries_trouble ON deliveries (workspace_id, state, id) WHERE state <> 0 AND state <> 10;
+CREATE INDEX deliveries_webhook_trouble ON deliveries (webhook_id, state, id) WHERE state <> 0 AND state <> 10;
 
 CREATE TABLE attempts (
   delivery_id      BLOB NOT NULL,
@@ -138,6 +139,19 @@ CREATE TABLE attempts (
   truncated        INTEGER NOT NULL,
   notes            TEXT,          -- JSON: where the payload could not be made as it was meant; mostly null
   PRIMARY KEY (delivery_id, claim)
+);
+
+-- Where in the log events and deliveries with some value are: see logindex.go. It is written after the rows themselves, and what
+-- meta says under log_index is how far.
+CREATE TABLE log_segments (
+  number   INTEGER PRIMARY KEY,
+  first_id BLOB NOT NULL,
+  last_id  BLOB NOT NULL
+);
+
+CREATE TABLE log_spans (
+  place INTEGER PRIMARY KEY, -- 256 * number of the segment + bucket
+  spans BLOB NOT NULL
 );
 
 CREATE TABLE rollups (
