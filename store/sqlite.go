@@ -139,9 +139,13 @@ func (s *sqliteStore) own(path string) error {
 	if err != nil {
 		return fmt.Errorf("the database cannot be locked: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("the database %s is in use by another Postroom", path)
+	// A process that is being started may hold the file of its parent for a moment, after the parent has closed it.
+	for wait := 10 * time.Millisecond; syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil; wait *= 2 {
+		if wait > time.Second {
+			_ = f.Close()
+			return fmt.Errorf("the database %s is in use by another Postroom", path)
+		}
+		time.Sleep(wait)
 	}
 	s.lock = f
 	// SQLite would let everybody read what it makes; its other files get the permissions of this one.
