@@ -169,7 +169,8 @@ func (f authFlags) json(s *session) (map[string]any, error) {
 		return nil, usagef("--auth cannot be used: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	auth := map[string]any{}
-	return auth, json.Unmarshal(text, &auth)
+	err = json.Unmarshal(text, &auth)
+	return auth, err
 }
 
 // tls is the client certificate with what belongs to it.

@@ -53,6 +53,9 @@ func newGrant(auth *postroom.Auth, sender Sender, now func() time.Time) (*grant,
 	return g, err
 }
 
+// errUnsigned is a sentence for people, as all errors of fetch are.
+var errUnsigned = errors.New("The assertion could not be signed with the private key.") //nolint:staticcheck // a sentence
+
 // fetch gets a token; its error is a sentence for people.
 func (g *grant) fetch(ctx context.Context) (*accessToken, error) {
 	request, err := g.request()
@@ -86,7 +89,7 @@ func (g *grant) request() (*clientcredentials.Config, error) {
 	case a.Grant == postroom.GrantJWTBearer:
 		assertion, err := g.assertion()
 		if err != nil {
-			return nil, errors.New("Postroom could not sign the assertion with the private key.")
+			return nil, errUnsigned
 		}
 		c.EndpointParams.Set("grant_type", jwtBearer)
 		c.EndpointParams.Set("assertion", assertion)
