@@ -27,7 +27,7 @@ func TestFailureKinds(t *testing.T) {
 			t.Errorf("docs/operations.md should have the row\n%s", row)
 		}
 	}
-	for file, name := range map[string]string{"internal/egress/failure.go": "^Kind", "outbound/decide.go": "^Kind", "store/finish.go": "^eventGone$"} {
+	for file, name := range map[string]string{"internal/egress/failure.go": "^Kind", "outbound/decide.go": "^Kind", "outbound/payload.go": "^Kind", "store/finish.go": "^eventGone$"} {
 		used = append(used, constants(t, file, regexp.MustCompile(name))...)
 	}
 	slices.Sort(listed)
