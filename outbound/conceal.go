@@ -29,8 +29,11 @@ func concealAuth(auth *postroom.Auth) concealer {
 	for _, v := range values {
 		c = c.and(*v)
 	}
-	if auth.Type == postroom.AuthBasic {
-		c = c.and(base64.StdEncoding.EncodeToString([]byte(auth.Username + ":" + auth.Password)))
+	switch auth.Type {
+	case postroom.AuthBasic:
+		c = c.and(basic(auth.Username, auth.Password))
+	case postroom.AuthOAuth2:
+		c = c.and(basic(url.QueryEscape(auth.ClientID), url.QueryEscape(auth.ClientSecret))) // RFC 6749, 2.3.1
 	}
 	for _, m := range maps {
 		for _, v := range m {
@@ -39,6 +42,11 @@ func concealAuth(auth *postroom.Auth) concealer {
 		}
 	}
 	return c
+}
+
+// basic is what follows the word Basic in a header.
+func basic(user, password string) string {
+	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
 // and adds a credential. The receiver of c is not changed.

@@ -65,7 +65,7 @@ func (g *grant) fetch(ctx context.Context) (*accessToken, error) {
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, g.http)
 	given, err := request.Token(ctx)
 	if err != nil {
-		return nil, errors.New(g.explain(err))
+		return nil, errors.New(g.explain(err, g.conceal.and(request.EndpointParams.Get("assertion"))))
 	}
 	header := given.Type() + " " + given.AccessToken
 	if len(header) > maxToken || strings.ContainsFunc(header, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -103,13 +103,13 @@ func (g *grant) request() (*clientcredentials.Config, error) {
 func (g *grant) endpoint() string { return "The token endpoint " + g.host }
 
 // explain words why no token was given. What the endpoint says is shown without what it was sent.
-func (g *grant) explain(err error) string {
+func (g *grant) explain(err error, conceal concealer) string {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
 		code := refused.Response.StatusCode
 		s := g.endpoint() + " answered " + strings.TrimSpace(strconv.Itoa(code)+" "+http.StatusText(code))
 		for i, said := range []string{refused.ErrorCode, refused.ErrorDescription} {
-			if said = g.quote(said); said != "" {
+			if said = quote(said, conceal); said != "" {
 				s += []string{": ", ", "}[i] + said
 			}
 		}
@@ -123,12 +123,12 @@ func (g *grant) explain(err error) string {
 		return g.endpoint() + " answered, but not with an access token."
 	}
 	_, sentence := egress.Classify(err)
-	return g.conceal.text(strings.Map(legible, strings.NewReplacer("The receiver", "The token endpoint", "the receiver", "the token endpoint").Replace(sentence)))
+	return conceal.text(strings.Map(legible, strings.NewReplacer("The receiver", "The token endpoint", "the receiver", "the token endpoint").Replace(sentence)))
 }
 
 // quote makes a text of the other side fit for a sentence.
-func (g *grant) quote(said string) string {
-	said = g.conceal.text(strings.Join(strings.Fields(strings.Map(legible, said)), " "))
+func quote(said string, conceal concealer) string {
+	said = conceal.text(strings.Join(strings.Fields(strings.Map(legible, said)), " "))
 	if len(said) > maxReason {
 		said = strings.ToValidUTF8(said[:maxReason], "") + "…"
 	}

@@ -124,6 +124,9 @@ func TestTokenFailures(t *testing.T) {
 			text, _ := json.Marshal(map[string]string{"error": "e", "error_description": "you sent " + pass + " or " + unescaped})
 			answer(400, string(text))(w, r)
 		}, "answered 400 Bad Request: e, you sent *** or ***."},
+		"an echo of the header": {func(w http.ResponseWriter, r *http.Request) {
+			answer(400, `{"error":"e","error_description":"`+r.Header.Get("Authorization")+`"}`)(w, r)
+		}, "answered 400 Bad Request: e, Basic ***."},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/canary", http.StatusFound) }, "answered 302 Found; redirects are not followed."},
 		"it hangs up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 			"The token endpoint closed the connection before it answered."},
@@ -139,6 +142,14 @@ func TestTokenFailures(t *testing.T) {
 				t.Errorf("what is told of it: %s", text)
 			}
 		})
+	}
+	// An assertion that comes back could still be used.
+	jwt := &postroom.Auth{Type: postroom.AuthOAuth2, Grant: postroom.GrantJWTBearer, Issuer: "i", PrivateKey: pemKey(t, newRSA(t, 2048)),
+		TokenURL: serveTokens(t, func(w http.ResponseWriter, r *http.Request) {
+			answer(400, `{"error":"e","error_description":"`+r.PostFormValue("assertion")+`"}`)(w, r)
+		})}
+	if _, err := fetchToken(t, jwt); err == nil || !strings.HasSuffix(err.Error(), "e, ***.") {
+		t.Errorf("an assertion that comes back: %v", err)
 	}
 	// The policy holds for the token endpoint as for the receiver.
 	_, err := fetchToken(t, &postroom.Auth{Type: postroom.AuthOAuth2, ClientID: "me", ClientSecret: secret, TokenURL: "https://169.254.169.254/canary"})

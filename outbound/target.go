@@ -2,7 +2,6 @@ package outbound
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -223,7 +222,7 @@ func authHeaders(a *postroom.Auth) map[string]string {
 	case postroom.AuthBearer:
 		return map[string]string{"Authorization": "Bearer " + a.Token}
 	case postroom.AuthBasic:
-		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password))}
+		return map[string]string{"Authorization": "Basic " + basic(a.Username, a.Password)}
 	case postroom.AuthHeader:
 		return a.Headers
 	}
