@@ -287,6 +287,10 @@ func authChanges(x *tenant) {
 	a := endpoint.assertion(x.t)
 	patch(fmt.Sprintf(`{"grant":"jwt_bearer","token_url":%q,"issuer":%q,"subject":%q,"audience":%q,"key_id":"k1","private_key":%q}`, a.TokenURL, a.Issuer, a.Subject, a.Audience, a.PrivateKey))
 	works("a change of the grant")
+	// A certificate may do without a secret; that the endpoint does not take it is another matter.
+	if now := patch(`{"grant":"client_credentials","token_url":"` + a.TokenURL + `","client_id":"crm"}`); now.Auth.ClientSecret != "" || now.Auth.PrivateKey != "" {
+		x.t.Errorf("the auth is now %+v", now.Auth)
+	}
 	secure.answer("/hook", func(a arrival) reply {
 		if a.header.Get("X-Api-Key") != "key-value" {
 			return reply{status: 401}

@@ -144,3 +144,36 @@ func TestCertificateThatExpired(t *testing.T) {
 		}
 	}
 }
+
+// The certificate goes to the token endpoint too, where it may prove by itself who asks (RFC 8705).
+func TestCertificateForTokens(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who := "nobody"
+		if len(r.TLS.PeerCertificates) > 0 {
+			who = r.TLS.PeerCertificates[0].Subject.CommonName
+		}
+		switch {
+		case r.URL.Path == "/token" && who == "ada" && r.PostFormValue("client_id") == "me" && r.Header.Get("Authorization") == "":
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"access_token":"bound-to-ada"}`)
+		case r.URL.Path != "/hook" || who != "ada" || r.Header.Get("Authorization") != "Bearer bound-to-ada":
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	defer server.Close()
+	client := egressDev(t)
+	r := newRig(t, Config{})
+	r.config.Sender, r.config.SenderAs = client, func(id egress.Identity) Sender { return client.As(id) }
+	e := New(r.config)
+	auth := &postroom.Auth{Type: postroom.AuthOAuth2, Grant: postroom.GrantClientCredentials, ClientID: "me", TokenURL: server.URL + "/token",
+		TLS: clientTLS(t, server, "ada", time.Now().Add(time.Hour))}
+	id := r.webhook("a", func(w *storedHook) {
+		w.URL, w.Auth = server.URL+"/hook", &postroom.Auth{Type: auth.Type}
+		w.SealedAuth, _ = json.Marshal(auth)
+	})
+	if a, err := e.Try(t.Context(), r.leased(id)); err != nil || a.Error != nil {
+		t.Errorf("%v, %+v", err, a.Error)
+	}
+}
