@@ -187,7 +187,7 @@ func testOrderDiscard(f *fixture) {
 	if n, _, err := f.s.Waiting(f.ctx, workspace, webhook); err != nil || n != int64(len(pubs)+3) {
 		f.t.Errorf("%d wait (%v)", n, err)
 	}
-	n, err := f.s.DiscardQueue(f.ctx, workspace, webhook, at(30*time.Second), "discarded")
+	n, err := f.s.DiscardQueue(f.ctx, workspace, webhook, at(30*time.Second), "discarded", func(int64) {})
 	if f.must(err); n != int64(len(pubs)-1) {
 		f.t.Errorf("%d were discarded", n)
 	}
