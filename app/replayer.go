@@ -10,11 +10,14 @@ import (
 
 // replayer is what RunReplays shares with the calls that start replays.
 type replayer struct {
-	turn  sync.Mutex    // one turn at a time on this node
-	woken chan struct{} // there is work to do
+	turn       sync.Mutex    // one turn at a time on this node
+	woken      chan struct{} // there is work to do
+	page, step int           // replayPage and replayStep; smaller in tests
 }
 
-func newReplayer() replayer { return replayer{woken: make(chan struct{}, 1)} }
+func newReplayer() replayer {
+	return replayer{woken: make(chan struct{}, 1), page: replayPage, step: replayStep}
+}
 
 func (r *replayer) wake() {
 	select {
@@ -128,7 +131,7 @@ func (a *App) takeTurn(ctx context.Context, r *postroom.Replay) error {
 	if r.State == postroom.ReplayCancelled {
 		return a.withdraw(ctx, r)
 	}
-	page, err := a.Store.ReplayPage(ctx, r.WorkspaceID, r.ReplayFilter, r.Cursor, replayPage)
+	page, err := a.Store.ReplayPage(ctx, r.WorkspaceID, r.ReplayFilter, r.Cursor, a.replays.page)
 	if err != nil {
 		return err
 	}
@@ -142,7 +145,7 @@ func (a *App) takeTurn(ctx context.Context, r *postroom.Replay) error {
 		}
 	}
 	for {
-		some := mine[:min(len(mine), replayStep)]
+		some := mine[:min(len(mine), a.replays.step)]
 		mine = mine[len(some):]
 		step := postroom.ReplayStep{Cursor: r.Cursor}
 		switch {
@@ -151,7 +154,7 @@ func (a *App) takeTurn(ctx context.Context, r *postroom.Replay) error {
 		case len(page) > 0:
 			step.Cursor = page[len(page)-1].ID
 		}
-		if len(mine) == 0 && len(page) < replayPage {
+		if len(mine) == 0 && len(page) < a.replays.page {
 			step.End = postroom.ReplayDone
 		}
 		if err := a.stepReplay(ctx, r, some, step); err != nil || len(mine) == 0 || step.Cursor != r.Cursor || ctx.Err() != nil {
@@ -188,12 +191,12 @@ func (a *App) stepReplay(ctx context.Context, r *postroom.Replay, some []postroo
 
 // withdraw takes back what waits of a cancelled replay, from new to old: the engine begins with the oldest.
 func (a *App) withdraw(ctx context.Context, r *postroom.Replay) error {
-	ids, last, err := a.Store.WaitingPage(ctx, r, replayPage)
+	ids, last, err := a.Store.WaitingPage(ctx, r, a.replays.page)
 	if err != nil {
 		return err
 	}
 	for {
-		some := ids[:min(len(ids), replayStep)]
+		some := ids[:min(len(ids), a.replays.step)]
 		ids = ids[len(some):]
 		step := postroom.ReplayStep{IDs: some, Cursor: last}
 		switch {
