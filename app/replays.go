@@ -20,7 +20,7 @@ type ReplayPreview struct {
 
 // Bounds of replays.
 const (
-	replayLook  = 100_000          // deliveries that a preview looks at: some tenths of a second
+	replayLook  = 100_001          // deliveries that a preview looks at, one more than it counts exactly: some tenths of a second
 	replayPage  = 2000             // deliveries that a turn looks at
 	replayStep  = 200              // deliveries that one transaction moves: few enough that publishers do not notice
 	replayLease = 15 * time.Second // a turn is much shorter, and each of its steps renews it

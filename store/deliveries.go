@@ -304,7 +304,7 @@ func (s *Store) AttemptsOf(ctx context.Context, workspace postroom.WorkspaceID, 
 			a.DeliveryID, a.Number = id, len(found[id])+1
 			found[id] = append(found[id], a)
 			return err
-		}, workspace, hexList(ids))
+		}, workspace, idList(s.dialect, ids))
 	})
 	return found, err
 }

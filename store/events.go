@@ -197,7 +197,7 @@ func (s *Store) EventsOf(ctx context.Context, workspace postroom.WorkspaceID, id
 			e, err := scanEvent(row)
 			found[e.ID] = e
 			return err
-		}, workspace, hexList(ids))
+		}, workspace, idList(s.dialect, ids))
 	})
 	return found, err
 }

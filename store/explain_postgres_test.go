@@ -91,6 +91,7 @@ func TestPostgresPlans(t *testing.T) {
 	p := postgresPlans{f, conn}
 
 	later, from, to := micros(at(time.Hour)), postroom.FirstID[postroom.DeliveryKind](at(-time.Hour)), postroom.FirstID[postroom.DeliveryKind](at(time.Hour))
+	deliveries, events := idList(postgres, []postroom.DeliveryID{delivery}), idList(postgres, []postroom.EventID{event})
 	type call struct {
 		args []any
 		want []string // columns that the condition on deliveries must have
@@ -114,10 +115,10 @@ func TestPostgresPlans(t *testing.T) {
 		"replay_waiting_page":    {[]any{workspace, from, to, 100}, []string{"workspace_id"}},
 		"replay_waiting":         {[]any{workspace, later, 100}, []string{"webhook_id"}},
 		"replay_waiting_webhook": {[]any{workspace, webhook, later, 100}, []string{"webhook_id"}},
-		"replay_requeue":         {[]any{workspace, hexList([]postroom.DeliveryID{delivery}), int64(10), int64(12), later}, []string{"workspace_id", "id"}},
-		"replay_withdraw":        {[]any{workspace, hexList([]postroom.DeliveryID{delivery}), later}, []string{"workspace_id", "id"}},
-		"attempt_list_many":      {[]any{workspace, hexList([]postroom.DeliveryID{delivery})}, nil},
-		"event_list_many":        {[]any{workspace, hexList([]postroom.EventID{event})}, nil},
+		"replay_requeue":         {[]any{workspace, deliveries, int64(10), int64(12), later}, []string{"workspace_id", "id"}},
+		"replay_withdraw":        {[]any{workspace, deliveries, later}, []string{"workspace_id", "id"}},
+		"attempt_list_many":      {[]any{workspace, deliveries}, nil},
+		"event_list_many":        {[]any{workspace, events}, nil},
 		"event_get":              {[]any{workspace, event}, nil},
 		"event_by_uid":           {[]any{workspace, "uid 17"}, nil},
 		"attempt_list":           {[]any{workspace, delivery}, nil},

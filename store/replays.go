@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -200,7 +201,7 @@ func (s *Store) StepReplay(ctx context.Context, r *postroom.Replay, step postroo
 	next := *r
 	err = s.write(ctx, func(q querier) error {
 		next = *r
-		n, err := moveReplayed(ctx, q, r, step.IDs)
+		n, err := s.moveReplayed(ctx, q, r, step.IDs)
 		if err != nil {
 			return err
 		}
@@ -239,11 +240,11 @@ func (s *Store) StepReplay(ctx context.Context, r *postroom.Replay, step postroo
 }
 
 // moveReplayed makes deliveries wait again or takes them back, whichever the replay does, and says how many.
-func moveReplayed(ctx context.Context, q querier, r *postroom.Replay, ids []postroom.DeliveryID) (int64, error) {
+func (s *Store) moveReplayed(ctx context.Context, q querier, r *postroom.Replay, ids []postroom.DeliveryID) (int64, error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	list := hexList(ids)
+	list := idList(s.dialect, ids)
 	if r.State == postroom.ReplayCancelled {
 		return q.exec(ctx, "replay_withdraw", r.WorkspaceID, list, micros(r.CreatedAt))
 	}
@@ -251,18 +252,17 @@ func moveReplayed(ctx context.Context, q querier, r *postroom.Replay, ids []post
 	return q.exec(ctx, "replay_requeue", r.WorkspaceID, list, int64(first), int64(last), micros(r.CreatedAt))
 }
 
-// hexList is a JSON array of ids, which both databases can take apart.
-func hexList[K interface{ ~[16]byte }](ids []K) string {
-	list := make([]byte, 0, len(ids)*35+2)
-	list = append(list, '[')
+// idList is a list of ids as the named texts of a database take it: a JSON array of hexadecimal texts, or an array.
+func idList[K interface{ ~[16]byte }](d dialect, ids []K) any {
+	list, texts := make([][]byte, len(ids)), make([]string, len(ids))
 	for i, id := range ids {
-		if i > 0 {
-			list = append(list, ',')
-		}
 		b := [16]byte(id)
-		list = append(hex.AppendEncode(append(list, '"'), b[:]), '"')
+		list[i], texts[i] = b[:], hex.EncodeToString(b[:])
 	}
-	return string(append(list, ']'))
+	if d == postgres {
+		return list
+	}
+	return `["` + strings.Join(texts, `","`) + `"]`
 }
 
 // CancelReplay ends a replay that runs, or is done, and lets this node take back what waits. It reports false when it has failed or was cancelled already.

@@ -51,7 +51,7 @@ FROM attempts WHERE workspace_id = $1 AND delivery_id IN (SELECT unhex(value) FR
 -- name: attempt_list_many (postgres)
 SELECT delivery_id, claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
   request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated
-FROM attempts WHERE workspace_id = $1 AND delivery_id = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($2::json) AS v (value))) ORDER BY delivery_id, claim;
+FROM attempts WHERE workspace_id = $1 AND delivery_id = ANY ($2::bytea[]) ORDER BY delivery_id, claim;
 
 -- name: event_list_many (sqlite)
 SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
@@ -59,4 +59,4 @@ WHERE workspace_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2));
 
 -- name: event_list_many (postgres)
 SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
-WHERE workspace_id = $1 AND id = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($2::json) AS v (value)));
+WHERE workspace_id = $1 AND id = ANY ($2::bytea[]);
