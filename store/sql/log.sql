@@ -45,12 +45,12 @@ FROM rollups WHERE workspace_id = $1 AND minute >= $2 AND minute < $3 ORDER BY m
 
 -- name: attempt_list_many (sqlite)
 SELECT delivery_id, claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
-  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated
+  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
 FROM attempts WHERE workspace_id = $1 AND delivery_id IN (SELECT unhex(value) FROM json_each($2)) ORDER BY delivery_id, claim;
 
 -- name: attempt_list_many (postgres)
 SELECT delivery_id, claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
-  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated
+  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
 FROM attempts WHERE workspace_id = $1 AND delivery_id = ANY ($2::bytea[]) ORDER BY delivery_id, claim;
 
 -- name: event_list_many (sqlite)
