@@ -280,7 +280,7 @@ func testOrderRaceLeaving(f *fixture) {
 	orderRace(f, func(s *Store, p *postroom.Publication, n int) error {
 		ctx := context.Background()
 		if n%10 == 9 {
-			_, err := s.DiscardQueue(ctx, p.Event.WorkspaceID, p.Deliveries[0].WebhookID, at(time.Duration(n/2)*time.Millisecond), "discarded")
+			_, err := s.DiscardQueue(ctx, p.Event.WorkspaceID, p.Deliveries[0].WebhookID, at(time.Duration(n/2)*time.Millisecond), "discarded", func(int64) {})
 			return err
 		}
 		_, err := s.Requeue(ctx, p.Event.WorkspaceID, p.Deliveries[0].ID, postroom.StateFresh, at(0))
