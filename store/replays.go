@@ -114,8 +114,11 @@ func replayPage(workspace postroom.WorkspaceID, f postroom.ReplayFilter, after p
 		from = after
 	}
 	first, last := f.States()
+	troubled := first == last && first != postroom.StateSucceeded
 	switch {
-	case first == last && first != postroom.StateSucceeded:
+	case troubled && !f.Webhook.IsZero():
+		return "replay_page_webhook_trouble", []any{workspace, f.Webhook, int64(first), from[:], to[:], limit}
+	case troubled:
 		return "replay_page_trouble", []any{workspace, int64(first), from[:], to[:], limit}
 	case !f.Webhook.IsZero():
 		return "replay_page_webhook", []any{workspace, f.Webhook, from[:], to[:], limit}

@@ -49,6 +49,11 @@ SELECT d.id, d.webhook_id, d.event_type, d.state, d.test, EXISTS (SELECT 1 FROM 
 FROM deliveries d INDEXED BY deliveries_trouble
 WHERE d.workspace_id = $1 AND d.state = $2 AND d.state <> 0 AND d.state <> 10 AND d.id > $3 AND d.id < $4 ORDER BY d.id LIMIT $5;
 
+-- name: replay_page_webhook_trouble
+SELECT d.id, d.webhook_id, d.event_type, d.state, d.test, EXISTS (SELECT 1 FROM webhooks w WHERE w.id = d.webhook_id AND w.deleted_at IS NULL) AS deliverable
+FROM deliveries d INDEXED BY deliveries_webhook_trouble
+WHERE d.workspace_id = $1 AND d.webhook_id = $2 AND d.state = $3 AND d.state <> 0 AND d.state <> 10 AND d.id > $4 AND d.id < $5 ORDER BY d.id LIMIT $6;
+
 -- name: replay_requeue (sqlite)
 -- The state is asked for again: since the look, a person may have retried a delivery, or deleted its webhook. It has lost its place in
 -- the order of its webhook.
