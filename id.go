@@ -25,6 +25,7 @@ type (
 	WebhookKind       struct{}
 	SigningSecretKind struct{}
 	DeliveryKind      struct{}
+	ReplayKind        struct{}
 	NodeKind          struct{}
 )
 
@@ -34,6 +35,7 @@ func (EventKind) prefix() string         { return "evt_" }
 func (WebhookKind) prefix() string       { return "whk_" }
 func (SigningSecretKind) prefix() string { return "sec_" }
 func (DeliveryKind) prefix() string      { return "dlv_" }
+func (ReplayKind) prefix() string        { return "rpl_" }
 func (NodeKind) prefix() string          { return "nod_" }
 
 // The kinds of ids, one for each noun, so that the compiler notices when two are mixed up.
@@ -44,6 +46,7 @@ type (
 	WebhookID   = ID[WebhookKind]
 	SecretID    = ID[SigningSecretKind]
 	DeliveryID  = ID[DeliveryKind]
+	ReplayID    = ID[ReplayKind]
 	NodeID      = ID[NodeKind] // one run of the server
 )
 

@@ -93,6 +93,7 @@ func newAPI(c Config) *api {
 	a.routeDialects(rt)
 	a.routeWebhooks(rt)
 	a.routeDeliveries(rt)
+	a.routeReplays(rt)
 	a.routeStats(rt)
 	a.routeKeys(rt)
 	a.routeWorkspaces(rt)

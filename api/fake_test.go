@@ -134,6 +134,11 @@ func (f *fakeApp) ReplayEvent(_ context.Context, _ app.Caller, _ string, webhook
 	return []postroom.Delivery{f.delivery()}, nil
 }
 
+func (f *fakeApp) PreviewEventReplay(_ context.Context, _ app.Caller, _ string, webhooks []string) ([]postroom.WebhookID, error) {
+	f.asked = webhooks
+	return []postroom.WebhookID{f.webhook.ID}, nil
+}
+
 func (f *fakeApp) WatchEvents(_ context.Context, _ app.Caller, types []string) (<-chan postroom.Event, error) {
 	f.asked = types
 	return f.watched, nil
@@ -245,9 +250,41 @@ func (f *fakeApp) TestWebhook(_ context.Context, _ app.Caller, _, eventType stri
 	return f.delivery(), f.attempt(), nil
 }
 
-func (f *fakeApp) ReplayWebhook(_ context.Context, _ app.Caller, _ string, filter postroom.DeliveryFilter) (int64, error) {
-	f.asked = filter
-	return 3, nil
+func (f *fakeApp) HeldDeliveries(context.Context, app.Caller, string) (postroom.Webhook, int64, *time.Time, error) {
+	return f.webhook, 7, &testTime, nil
+}
+
+func (f *fakeApp) replay(filter postroom.ReplayFilter) postroom.Replay {
+	filter.Before = testTime
+	return postroom.Replay{ID: fixedID[postroom.ReplayID](), WorkspaceID: testWorkspace, ReplayFilter: filter, State: postroom.ReplayRunning, Total: 3, Done: 2,
+		CreatedBy: fixedID[postroom.KeyID](), CreatedAt: testTime, UpdatedAt: testTime}
+}
+
+func (f *fakeApp) PreviewReplay(_ context.Context, _ app.Caller, ref string, filter postroom.ReplayFilter) (app.ReplayPreview, error) {
+	f.asked = []any{"preview", ref, filter}
+	return app.ReplayPreview{ReplayFilter: f.replay(filter).ReplayFilter, Total: 5, AtLeast: true, ByStatus: map[postroom.DeliveryStatus]int64{postroom.DeliveryFailed: 5},
+		ByType: map[string]int64{"email.opened": 4, "order.paid": 1}}, f.failWith
+}
+
+func (f *fakeApp) StartReplay(_ context.Context, _ app.Caller, ref string, filter postroom.ReplayFilter) (postroom.Replay, error) {
+	f.asked = []any{"start", ref, filter}
+	return f.replay(filter), f.failWith
+}
+
+func (f *fakeApp) Replays(_ context.Context, _ app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Replay], error) {
+	f.asked = q
+	return postroom.Page[postroom.Replay]{Data: []postroom.Replay{f.replay(postroom.ReplayFilter{})}}, f.failWith
+}
+
+func (f *fakeApp) Replay(context.Context, app.Caller, string) (postroom.Replay, int64, error) {
+	r := f.replay(postroom.ReplayFilter{Webhook: f.webhook.ID, After: testTime, Status: postroom.DeliveryFailed, Types: []string{"email.*"}})
+	return r, 1, f.failWith
+}
+
+func (f *fakeApp) CancelReplay(ctx context.Context, who app.Caller, ref string) (postroom.Replay, int64, error) {
+	r, _, err := f.Replay(ctx, who, ref)
+	r.State, r.Withdrawn, r.EndedAt = postroom.ReplayCancelled, 1, &testTime
+	return r, 0, err
 }
 
 func (f *fakeApp) secret() postroom.Secret {
@@ -296,6 +333,16 @@ func (f *fakeApp) EachDelivery(_ context.Context, _ app.Caller, filter postroom.
 	f.asked = filter
 	for _, d := range f.exported {
 		if err := visit(d); err != nil {
+			return err
+		}
+	}
+	return f.exportErr
+}
+
+func (f *fakeApp) EachAttempt(_ context.Context, _ app.Caller, filter postroom.DeliveryFilter, visit func(postroom.Delivery, postroom.Attempt) error) error {
+	f.asked = filter
+	for _, d := range f.exported {
+		if err := visit(d, f.attempt()); err != nil {
 			return err
 		}
 	}

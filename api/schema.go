@@ -129,6 +129,10 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 		idSchema(s, "sec_")
 	case reflect.TypeFor[postroom.DeliveryID]():
 		idSchema(s, "dlv_")
+	case reflect.TypeFor[postroom.ReplayID]():
+		idSchema(s, "rpl_")
+	case reflect.TypeFor[postroom.ReplayState]():
+		s.Enum = anys(postroom.ReplayStates())
 	case reflect.TypeFor[postroom.Timestamp]():
 		s.Format = "date-time"
 	case reflect.TypeFor[postroom.Duration]():

@@ -246,16 +246,9 @@ func TestWebhookActions(t *testing.T) {
 	if response["body"] != "" || response["body_base64"] != "//4=" {
 		t.Errorf("%v", response)
 	}
-
-	if got := s.ok(202, "POST", "/v1/webhooks/crm/replay", `{"after":"2026-01-31T09:00:00+01:00","status":"failed","type":"email.opened"}`); got["replayed"] != 3.0 {
+	if got := s.ok(200, "POST", "/v1/webhooks/crm/resume", `{"dry_run":true}`); got["held"] != 7.0 || got["held_since"] != "2026-01-31T09:30:00.127Z" || s.asked == "release" {
 		t.Errorf("%v", got)
 	}
-	want := postroom.DeliveryFilter{After: time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC), Status: "failed", Type: "email.opened"}
-	if f := s.asked.(postroom.DeliveryFilter); !f.After.Equal(want.After) || f.Status != want.Status || f.Type != want.Type {
-		t.Errorf("%+v", f)
-	}
-	s.refused(postroom.CodeInvalid, []string{"/after"}, "POST", "/v1/webhooks/crm/replay", `{"after":"yesterday"}`)
-	s.refused(postroom.CodeInvalid, []string{"/status"}, "POST", "/v1/webhooks/crm/replay", `{"status":"lost"}`)
 }
 
 func TestSecrets(t *testing.T) {

@@ -39,8 +39,9 @@ type Config struct {
 // App is the application.
 type App struct {
 	Config
-	keys  keyCache
-	types typeCache
+	keys    keyCache
+	types   typeCache
+	replays replayer
 }
 
 // New makes an App.
@@ -51,7 +52,8 @@ func New(c Config) *App {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &App{Config: c, keys: keyCache{ready: map[[32]byte]cachedKey{}}, types: typeCache{ready: map[postroom.WorkspaceID]cachedTypes{}}}
+	return &App{Config: c, keys: keyCache{ready: map[[32]byte]cachedKey{}}, types: typeCache{ready: map[postroom.WorkspaceID]cachedTypes{}},
+		replays: newReplayer()}
 }
 
 // authorise refuses a caller whose role is not enough.

@@ -324,6 +324,18 @@ func (a *App) ReplayEvent(ctx context.Context, who Caller, id string, webhooks [
 	return replayed, err
 }
 
+// PreviewEventReplay says which webhooks ReplayEvent would deliver an event to.
+func (a *App) PreviewEventReplay(ctx context.Context, who Caller, id string, webhooks []string) ([]postroom.WebhookID, error) {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
+		return nil, err
+	}
+	e, err := a.findEvent(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	return a.replayTo(ctx, who, &e, webhooks)
+}
+
 func (a *App) replayTo(ctx context.Context, who Caller, e *postroom.Event, refs []string) ([]postroom.WebhookID, error) {
 	if len(refs) == 0 {
 		return a.Engine.Match(ctx, e)

@@ -229,8 +229,18 @@ const (
 	HeldDiscard = "discard"
 )
 
+// HeldDeliveries says how many deliveries wait for a webhook, and since when the oldest: what ResumeWebhook would release or discard.
+func (a *App) HeldDeliveries(ctx context.Context, who Caller, ref string) (w postroom.Webhook, n int64, since *time.Time, err error) {
+	if w, err = a.Webhook(ctx, who, ref); err != nil {
+		return w, 0, nil, err
+	}
+	n, since, err = a.Store.Waiting(ctx, who.Workspace, w.ID)
+	return w, n, since, err
+}
+
 // ResumeWebhook makes a webhook active again. held says whether what was held is released (the default) or discarded; the
-// second result is how many deliveries that was.
+// second result is how many deliveries that was. A discard goes on when its caller has gone; one that a crash cuts off leaves the webhook
+// as it was, and can be repeated.
 func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (postroom.Webhook, int64, error) {
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
 		return postroom.Webhook{}, 0, err
@@ -242,16 +252,22 @@ func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (
 	if err != nil {
 		return w.Webhook, 0, err
 	}
+	ctx = context.WithoutCancel(ctx)
 	var n int64
 	if held == HeldDiscard {
-		n, err = a.Store.DiscardQueue(ctx, who.Workspace, w.ID, a.Now(), "discarded")
+		begun := time.Now()
+		n, err = a.Store.DiscardQueue(ctx, who.Workspace, w.ID, a.Now(), "discarded", func(int64) {
+			pause(ctx, time.Since(begun)) // publishers get as much time as each step took
+			begun = time.Now()
+		})
 	} else {
 		n, _, err = a.Store.Waiting(ctx, who.Workspace, w.ID)
 	}
 	if err != nil {
-		return w.Webhook, n, err
+		return w.Webhook, n, unavailable(err)
 	}
 	resumed, err := a.setStatus(ctx, who, ref, postroom.WebhookActive, "")
+	a.Log.Info("webhook resumed", "workspace", who.Workspace, "webhook", w.ID, "held", held, "deliveries", n, "key", who.Key)
 	return resumed, n, err
 }
 
@@ -301,71 +317,6 @@ func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string
 		return d, postroom.Attempt{}, err
 	}
 	return d, attempts[len(attempts)-1], nil
-}
-
-// replayPage is how many deliveries one step of a replay looks at.
-const replayPage = 1000
-
-// ReplayWebhook delivers again what a webhook was sent in a span of time, of a type and a status, and says how many
-// deliveries that is. They wait behind fresh ones.
-func (a *App) ReplayWebhook(ctx context.Context, who Caller, ref string, f postroom.DeliveryFilter) (int64, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
-		return 0, err
-	}
-	wanted, err := replayStates(f.Status)
-	if err != nil {
-		return 0, err
-	}
-	if f.Type != "" {
-		if err := checkPattern(f.Type); err != nil {
-			return 0, postroom.Invalid(postroom.CodeInvalid, "/type", "%s", err.Error())
-		}
-	}
-	w, err := a.findWebhook(ctx, who, ref)
-	if err != nil {
-		return 0, err
-	}
-	var total int64
-	var last postroom.DeliveryID
-	now := a.Now()
-	if f.Before.IsZero() || f.Before.After(now) {
-		f.Before = now
-	}
-	for {
-		page, err := a.Store.Replayable(ctx, who.Workspace, w.ID, last, f, replayPage)
-		if err != nil || len(page) == 0 {
-			a.Engine.Wake(who.Workspace, w.ID, postroom.StateReplay, now)
-			return total, err
-		}
-		var ids []postroom.DeliveryID
-		for _, r := range page {
-			if wanted[r.State] && (f.Type == "" || matchesAny([]string{f.Type}, r.Type)) {
-				ids = append(ids, r.ID)
-			}
-		}
-		n, err := a.Store.RequeueAll(ctx, who.Workspace, ids, postroom.StateReplay, now)
-		total += n
-		if err != nil {
-			return total, unavailable(err)
-		}
-		last = page[len(page)-1].ID
-	}
-}
-
-// replayStates are the states of deliveries that a replay of a status takes: what waits already is left where it is.
-func replayStates(status postroom.DeliveryStatus) (map[postroom.DeliveryState]bool, error) {
-	switch status {
-	case "":
-		return map[postroom.DeliveryState]bool{postroom.StateSucceeded: true, postroom.StateFailed: true, postroom.StateCancelled: true}, nil
-	case postroom.DeliverySucceeded:
-		return map[postroom.DeliveryState]bool{postroom.StateSucceeded: true}, nil
-	case postroom.DeliveryFailed:
-		return map[postroom.DeliveryState]bool{postroom.StateFailed: true}, nil
-	case postroom.DeliveryCancelled:
-		return map[postroom.DeliveryState]bool{postroom.StateCancelled: true}, nil
-	}
-	return nil, postroom.Invalid(postroom.CodeInvalid, "/status", "this is %s, %s or %s; what is pending or held will be delivered anyway",
-		postroom.DeliverySucceeded, postroom.DeliveryFailed, postroom.DeliveryCancelled)
 }
 
 // headerName is a header as HTTP compares it.

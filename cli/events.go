@@ -125,6 +125,7 @@ func (p *screen) deliveries(list []postroom.DeliveryResource) {
 type eventReplayCmd struct {
 	eventArg
 	Webhook []string `placeholder:"ID" help:"Webhooks that get the event again, by id or uid; by default all that match it now."`
+	Preview bool     `help:"Only say which webhooks would get it."`
 }
 
 // Help is shown by "postroom events replay --help".
@@ -139,6 +140,18 @@ func (cmd eventReplayCmd) Run(s *session) error {
 	c, err := s.client()
 	if err != nil {
 		return err
+	}
+	if cmd.Preview {
+		webhooks, err := c.PreviewEventReplay(s.ctx, cmd.Event, cmd.Webhook...)
+		if err != nil {
+			return err
+		}
+		return s.show(map[string]any{"webhooks": webhooks}, func(p *screen) {
+			p.printf("Event %s would be delivered to %s.\n", cmd.Event, plural(len(webhooks), "webhook", "webhooks"))
+			for _, w := range webhooks {
+				p.printf("  %s\n", w)
+			}
+		})
 	}
 	made, err := c.ReplayEvent(s.ctx, cmd.Event, cmd.Webhook...)
 	if err != nil {

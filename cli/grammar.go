@@ -27,6 +27,8 @@ type grammar struct {
 	EventTypes eventTypesCmd `cmd:"" name:"event-types" group:"use" help:"The catalogue of event types, and your own."`
 	Webhooks   webhooksCmd   `cmd:"" group:"use" help:"Where events are delivered to."`
 	Deliveries deliveriesCmd `cmd:"" group:"use" help:"What was delivered, and what was not."`
+	Attempts   attemptsCmd   `cmd:"" group:"use" help:"The calls that were made for deliveries."`
+	Replays    replaysCmd    `cmd:"" group:"use" help:"Deliver again what was delivered, or was not."`
 
 	Keys       keysCmd       `cmd:"" group:"access" help:"API keys of the workspace."`
 	Workspaces workspacesCmd `cmd:"" group:"access" help:"Tenants, for the operator."`

@@ -95,6 +95,43 @@ func TestDeletingAsks(t *testing.T) {
 	}
 }
 
+// TestReplayingAndResumingAsk sees to it that people hear how much it is before they say yes.
+func TestReplayingAndResumingAsk(t *testing.T) {
+	const many = `Replay at least 100,000 deliveries (1,000 cancelled, 99,000 failed)? [y/N] `
+	resume := func(fate string) string {
+		return "1,200 deliveries are held since Jan 31 09:00:00. Resume webhook " + whk1 + " (Production Webhook) and " + fate + " them? [y/N] "
+	}
+	for _, tc := range []struct {
+		name, stdin string
+		args        []string
+		stderr      string
+		calls       int
+		last        string
+		exit        int
+	}{
+		{"replay yes", "y\n", []string{"webhooks", "replay", "crm-sync"}, many, 2,
+			`POST /v1/webhooks/crm-sync/replay {"before":"2026-01-31T09:30:00.000Z"}`, exitOK},
+		{"replay no", "\n", []string{"webhooks", "replay", "crm-sync"}, many + "postroom: nothing was replayed\n", 1,
+			`POST /v1/webhooks/crm-sync/replay {"dry_run":true}`, exitFailed},
+		{"nothing to replay", "", []string{"webhooks", "replay", "quiet"}, "", 1, `POST /v1/webhooks/quiet/replay {"dry_run":true}`, exitOK},
+		{"resume yes", "y\n", []string{"webhooks", "resume", whk1}, resume("send"), 2,
+			`POST /v1/webhooks/` + whk1 + `/resume {"held":"release"}`, exitOK},
+		{"discard no", "n\n", []string{"webhooks", "resume", whk1, "--held", "discard"}, resume("discard") + "postroom: the webhook was not resumed\n",
+			1, `POST /v1/webhooks/` + whk1 + `/resume {"dry_run":true}`, exitFailed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFakeServer(t)
+			r := run(t, f, given{terminal: atTerminal, stdin: tc.stdin, environ: []string{"NO_COLOR=1"}}, tc.args...)
+			if r.stderr != tc.stderr || r.exit != tc.exit {
+				t.Errorf("exit %d, it said %q\nwant %q", r.exit, r.stderr, tc.stderr)
+			}
+			if len(r.asked) != tc.calls || r.asked[len(r.asked)-1] != tc.last {
+				t.Errorf("the calls are %q, want %d and the last %q", r.asked, tc.calls, tc.last)
+			}
+		})
+	}
+}
+
 // TestInterruptedQuestion sees to it that Ctrl-C ends a command that waits for an answer.
 func TestInterruptedQuestion(t *testing.T) {
 	f := newFakeServer(t)

@@ -39,7 +39,12 @@ func badActions() map[string]refusal {
 	bad["replay: a status that is none"] = refusal{post(at+"/replay", `{"status":"lost"}`), 422, postroom.CodeInvalid, "/status", ""}
 	bad["replay: what will be delivered anyway"] = refusal{post(at+"/replay", `{"status":"held"}`), 422, postroom.CodeInvalid, "/status", ""}
 	bad["replay: a bad time"] = refusal{post(at+"/replay", `{"after":"now"}`), 422, postroom.CodeInvalid, "/after", ""}
-	bad["replay: a bad pattern"] = refusal{post(at+"/replay", `{"type":"*.opened"}`), 422, postroom.CodeInvalid, "/type", ""}
+	bad["replay: a bad pattern"] = refusal{post(at+"/replay", `{"types":["email.*","*.opened"]}`), 422, postroom.CodeInvalid, "/types/1", ""}
+	bad["replay: nothing can be both"] = refusal{post(at+"/replay", `{"after":"2026-01-02T00:00:00Z","before":"2026-01-01T00:00:00Z"}`), 422, postroom.CodeInvalid, "/after", ""}
+	bad["replay: in times to come"] = refusal{post("/v1/replays", `{"after":"2199-01-02T00:00:00Z"}`), 422, postroom.CodeInvalid, "/after", ""}
+	bad["a replay that is not there"] = refusal{get("/v1/replays/rpl_" + absent), 404, postroom.CodeNotFound, "", ""}
+	bad["a replay that has another id"] = refusal{get("/v1/replays/present"), 404, postroom.CodeNotFound, "", ""}
+	bad["a replay that is not there is cancelled"] = refusal{post("/v1/replays/rpl_"+absent+"/cancel", ""), 404, postroom.CodeNotFound, "", ""}
 	bad["secrets: a kind that is none"] = refusal{post(at+"/secrets", `{"kind":"rsa"}`), 422, postroom.CodeInvalid, "/kind", ""}
 	bad["secrets: a short secret"] = refusal{post(at+"/secrets", `{"secret":"whsec_c2hvcnQ="}`), 422, postroom.CodeInvalid, "/secret", ""}
 	bad["secrets: no secret"] = refusal{post(at+"/secrets", `{"secret":"hunter2"}`), 422, postroom.CodeInvalid, "/secret", ""}

@@ -142,6 +142,7 @@ func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Liste
 		}
 	})
 	group.Go(func() { p.upkeep(upkeepCtx, cfg, log) })
+	group.Go(func() { p.app.RunReplays(upkeepCtx) })
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

@@ -294,6 +294,21 @@ func (s *Store) Attempts(ctx context.Context, workspace postroom.WorkspaceID, id
 	return all, err
 }
 
+// AttemptsOf finds the attempts of several deliveries, of each from old to new.
+func (s *Store) AttemptsOf(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID) (found map[postroom.DeliveryID][]postroom.Attempt, err error) {
+	err = s.read(ctx, func(q querier) error {
+		found = map[postroom.DeliveryID][]postroom.Attempt{}
+		return q.each(ctx, "attempt_list_many", func(row func(...any) error) error {
+			var id postroom.DeliveryID
+			a, err := scanAttempt(func(dest ...any) error { return row(append([]any{&id}, dest...)...) })
+			a.DeliveryID, a.Number = id, len(found[id])+1
+			found[id] = append(found[id], a)
+			return err
+		}, workspace, idList(s.dialect, ids))
+	})
+	return found, err
+}
+
 func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
 	var claim, at, dns, connect, tls, firstByte, total int64
 	var kind, message, responseHeaders, notes *string
@@ -324,21 +339,4 @@ func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
 		err = json.Unmarshal([]byte(*notes), &a.Notes)
 	}
 	return a, err
-}
-
-// Replayable lists up to limit deliveries of a webhook after one and in a span of time, from old to new.
-func (s *Store) Replayable(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, last postroom.DeliveryID, f postroom.DeliveryFilter, limit int) (all []postroom.Replayable, err error) {
-	from, to := bounds(f.After, f.Before)
-	if !last.IsZero() {
-		from = last
-	}
-	err = s.read(ctx, func(q querier) error {
-		return q.each(ctx, "delivery_replayable", func(row func(...any) error) error {
-			var r postroom.Replayable
-			err := row(&r.ID, &r.EventID, &r.Type, &r.State)
-			all = append(all, r)
-			return err
-		}, workspace, webhook, from[:], to[:], limit) // as bytes: a zero id would be null
-	})
-	return all, err
 }

@@ -188,3 +188,16 @@ func bounds(after, before time.Time) (from, to postroom.DeliveryID) {
 	}
 	return from, to
 }
+
+// EventsOf finds several events of a workspace; those that are gone are left out.
+func (s *Store) EventsOf(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.EventID) (found map[postroom.EventID]postroom.Event, err error) {
+	err = s.read(ctx, func(q querier) error {
+		found = map[postroom.EventID]postroom.Event{}
+		return q.each(ctx, "event_list_many", func(row func(...any) error) error {
+			e, err := scanEvent(row)
+			found[e.ID] = e
+			return err
+		}, workspace, idList(s.dialect, ids))
+	})
+	return found, err
+}

@@ -91,33 +91,44 @@ func TestPostgresPlans(t *testing.T) {
 	p := postgresPlans{f, conn}
 
 	later, from, to := micros(at(time.Hour)), postroom.FirstID[postroom.DeliveryKind](at(-time.Hour)), postroom.FirstID[postroom.DeliveryKind](at(time.Hour))
+	deliveries, events := idList(postgres, []postroom.DeliveryID{delivery}), idList(postgres, []postroom.EventID{event})
 	type call struct {
 		args []any
 		want []string // columns that the condition on deliveries must have
 	}
 	calls := map[string]call{
-		"queue_claim":         {[]any{int64(1), webhook, later, later, 100}, nil},
-		"queue_next_due":      {[]any{int64(1), webhook}, []string{"webhook_id", "state"}},
-		"queue_webhooks":      {[]any{int64(1), webhook, 100}, []string{"webhook_id", "state"}},
-		"queue_take_over":     {[]any{later, later}, []string{"state"}},
-		"queue_count":         {[]any{workspace, webhook}, []string{"webhook_id"}},
-		"queue_oldest":        {[]any{workspace, webhook, int64(1)}, []string{"webhook_id", "state"}},
-		"queue_discard":       {[]any{workspace, webhook, "x", to, 100}, nil},
-		"order_next":          {[]any{webhook, "17"}, []string{"webhook_id", "order_key"}},
-		"order_parked":        {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
-		"delivery_finish":     {[]any{workspace, delivery, int64(1), int64(10), later, int64(1), int64(200), nil, later}, []string{"workspace_id", "id"}},
-		"delivery_set_due":    {[]any{workspace, delivery, int64(1), int64(0), later}, []string{"workspace_id", "id"}},
-		"delivery_get":        {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
-		"delivery_by_event":   {[]any{workspace, event}, []string{"event_id"}},
-		"delivery_requeue":    {[]any{workspace, delivery, int64(1), later}, []string{"workspace_id", "id"}},
-		"delivery_replayable": {[]any{workspace, webhook, from, to, 100}, []string{"webhook_id"}},
-		"event_get":           {[]any{workspace, event}, nil},
-		"newest_event":        {nil, nil},
-		"event_by_uid":        {[]any{workspace, "uid 17"}, nil},
-		"attempt_list":        {[]any{workspace, delivery}, nil},
-		"purge_attempts":      {[]any{workspace, 200}, nil},
-		"purge_deliveries":    {[]any{workspace, 200}, nil},
-		"purge_events":        {[]any{workspace, 200}, nil},
+		"queue_claim":                 {[]any{int64(1), webhook, later, later, 100}, nil},
+		"queue_next_due":              {[]any{int64(1), webhook}, []string{"webhook_id", "state"}},
+		"queue_webhooks":              {[]any{int64(1), webhook, 100}, []string{"webhook_id", "state"}},
+		"queue_take_over":             {[]any{later, later}, []string{"state"}},
+		"queue_count":                 {[]any{workspace, webhook}, []string{"webhook_id"}},
+		"queue_oldest":                {[]any{workspace, webhook, int64(1)}, []string{"webhook_id", "state"}},
+		"queue_discard":               {[]any{workspace, webhook, "x", to, 100}, nil},
+		"delivery_finish":             {[]any{workspace, delivery, int64(1), int64(10), later, int64(1), int64(200), nil, later}, []string{"workspace_id", "id"}},
+		"delivery_set_due":            {[]any{workspace, delivery, int64(1), int64(0), later}, []string{"workspace_id", "id"}},
+		"delivery_get":                {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
+		"delivery_by_event":           {[]any{workspace, event}, []string{"event_id"}},
+		"delivery_requeue":            {[]any{workspace, delivery, int64(1), later}, []string{"workspace_id", "id"}},
+		"replay_page_webhook":         {[]any{workspace, webhook, from, to, 100}, []string{"webhook_id"}},
+		"replay_page_workspace":       {[]any{workspace, from, to, 100}, []string{"id"}},
+		"replay_page_trouble":         {[]any{workspace, int64(11), from, to, 100}, []string{"workspace_id", "state"}},
+		"replay_page_webhook_trouble": {[]any{workspace, webhook, int64(11), from, to, 100}, []string{"webhook_id", "state"}},
+		"replay_waiting_page":         {[]any{workspace, from, to, 100}, []string{"workspace_id"}},
+		"replay_waiting":              {[]any{workspace, later, 100}, []string{"webhook_id"}},
+		"replay_waiting_webhook":      {[]any{workspace, webhook, later, 100}, []string{"webhook_id"}},
+		"replay_requeue":              {[]any{workspace, deliveries, int64(10), int64(12), later}, []string{"workspace_id", "id"}},
+		"replay_withdraw":             {[]any{workspace, deliveries, later}, []string{"workspace_id", "id"}},
+		"attempt_list_many":           {[]any{workspace, deliveries}, nil},
+		"event_list_many":             {[]any{workspace, events}, nil},
+		"event_get":                   {[]any{workspace, event}, nil},
+		"event_by_uid":                {[]any{workspace, "uid 17"}, nil},
+		"attempt_list":                {[]any{workspace, delivery}, nil},
+		"purge_attempts":              {[]any{workspace, 200}, nil},
+		"purge_deliveries":            {[]any{workspace, 200}, nil},
+		"purge_events":                {[]any{workspace, 200}, nil},
+		"order_next":                  {[]any{webhook, "17"}, []string{"webhook_id", "order_key"}},
+		"order_parked":                {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
+		"newest_event":                {nil, nil},
 	}
 	large := regexp.MustCompile(`\b(FROM|JOIN|UPDATE) (events|deliveries|attempts)\b`)
 	for name, text := range f.s.texts {

@@ -141,7 +141,7 @@ func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
 }
 
 var (
-	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
+	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|replays|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
 	placeholder = regexp.MustCompile(`\?\d+`)
 	onlyOwner   = regexp.MustCompile(`\(workspace_id=\?\)`)
 )
@@ -158,40 +158,56 @@ func TestSQLitePlans(t *testing.T) {
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
 		"newest_event": "of each workspace, which are few, one row", "expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
 		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
+		"replay_leave": "the few that have not ended, when a node ends", "replay_void": "the few that have not ended, at the start",
+		"replay_unfinished": "the few that have not ended",
 	}
 	// These look at all rows of a workspace on purpose; newest_event ends at the first.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "key_list", "key_delete_all",
-		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions", "newest_event"}
+		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
+		"purge_replays", "replay_waiting", "newest_event"}
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
-		"queue_claim":         "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
-		"queue_next_due":      "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_take_over":     "deliveries_queue (state=?)",
-		"queue_count":         "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_oldest":        "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_discard":       "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_webhooks":      "deliveries_queue (state=? AND webhook_id>?)",
-		"queue_backlog":       "deliveries_queue (state<?)",
-		"order_last":          "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
-		"order_promote":       "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
-		"order_next":          "deliveries_line ((webhook_id,order_key)>(?,?))",
-		"order_parked":        "(workspace_id=? AND id=?)",
-		"delivery_finish":     "(workspace_id=? AND id=?)",
-		"delivery_set_due":    "(workspace_id=? AND id=?)",
-		"delivery_get":        "(workspace_id=? AND id=?)",
-		"delivery_requeue":    "(workspace_id=? AND id=?)",
-		"delivery_by_event":   "deliveries_event (event_id=?)",
-		"delivery_replayable": "deliveries_webhook (webhook_id=? AND id>? AND id<?)",
-		"event_get":           "(workspace_id=? AND id=?)",
-		"event_by_uid":        "events_uid (workspace_id=? AND uid=?)",
-		"event_key_get":       "(workspace_id=? AND key=?)",
-		"attempt_list":        "(delivery_id=?)",
-		"rollup_webhook":      "(webhook_id=? AND minute>? AND minute<?)",
-		"rollup_workspace":    "rollups_workspace (workspace_id=? AND minute>? AND minute<?)",
-		"key_by_digest":       "(digest=?)",
-		"webhook_by_uid":      "webhooks_uid (workspace_id=? AND uid=?)",
-		"webhook_older":       "webhooks_workspace (workspace_id=? AND id<?)",
-		"webhook_newer":       "webhooks_workspace (workspace_id=? AND id>?)",
+		"queue_claim":                 "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
+		"queue_next_due":              "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_take_over":             "deliveries_queue (state=?)",
+		"queue_count":                 "COVERING INDEX deliveries_queue (state=? AND webhook_id=?)",
+		"queue_oldest":                "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_discard":               "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_webhooks":              "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_backlog":               "deliveries_queue (state<?)",
+		"delivery_finish":             "(workspace_id=? AND id=?)",
+		"delivery_set_due":            "(workspace_id=? AND id=?)",
+		"delivery_get":                "(workspace_id=? AND id=?)",
+		"delivery_requeue":            "(workspace_id=? AND id=?)",
+		"delivery_by_event":           "deliveries_event (event_id=?)",
+		"replay_page_webhook":         "deliveries_webhook (webhook_id=? AND id>? AND id<?)",
+		"replay_page_workspace":       "(workspace_id=? AND id>? AND id<?)",
+		"replay_page_trouble":         "deliveries_trouble (workspace_id=? AND state=? AND id>? AND id<?)",
+		"replay_page_webhook_trouble": "deliveries_webhook_trouble (webhook_id=? AND state=? AND id>? AND id<?)",
+		"replay_waiting_page":         "deliveries_trouble (workspace_id=? AND state=? AND id>? AND id<?)",
+		"replay_waiting":              "COVERING INDEX deliveries_queue (state=? AND webhook_id=? AND due_at=?)",
+		"replay_waiting_webhook":      "COVERING INDEX deliveries_queue (state=? AND webhook_id=? AND due_at=?)",
+		"replay_requeue":              "(workspace_id=? AND id=?)",
+		"replay_withdraw":             "(workspace_id=? AND id=?)",
+		"replay_unfinished":           "replays_unfinished",
+		"replay_older":                "replays_workspace (workspace_id=? AND id<?)",
+		"replay_newer":                "replays_workspace (workspace_id=? AND id>?)",
+		"attempt_list_many":           "(delivery_id=?)",
+		"event_list_many":             "(workspace_id=? AND id=?)",
+		"event_get":                   "(workspace_id=? AND id=?)",
+		"event_by_uid":                "events_uid (workspace_id=? AND uid=?)",
+		"event_key_get":               "(workspace_id=? AND key=?)",
+		"attempt_list":                "(delivery_id=?)",
+		"rollup_webhook":              "(webhook_id=? AND minute>? AND minute<?)",
+		"rollup_workspace":            "rollups_workspace (workspace_id=? AND minute>? AND minute<?)",
+		"key_by_digest":               "(digest=?)",
+		"webhook_by_uid":              "webhooks_uid (workspace_id=? AND uid=?)",
+		"webhook_older":               "webhooks_workspace (workspace_id=? AND id<?)",
+		"webhook_newer":               "webhooks_workspace (workspace_id=? AND id>?)",
+		"order_last":                  "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_promote":               "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_next":                  "deliveries_line ((webhook_id,order_key)>(?,?))",
+		"order_parked":                "(workspace_id=? AND id=?)",
 	}
 	for name, text := range f.s.texts {
 		highest := 0

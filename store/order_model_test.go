@@ -150,7 +150,7 @@ func (m *orderModel) Requeue(t *rapid.T) {
 // Discard is a person who discards what a webhook had until some time ago.
 func (m *orderModel) Discard(t *rapid.T) {
 	until := m.clock.Add(-time.Duration(rapid.IntRange(0, 10).Draw(t, "seconds ago")) * time.Second)
-	_, err := m.f.s.DiscardQueue(m.f.ctx, m.workspace, rapid.SampledFrom(m.webhooks).Draw(t, "webhook"), until, "discarded")
+	_, err := m.f.s.DiscardQueue(m.f.ctx, m.workspace, rapid.SampledFrom(m.webhooks).Draw(t, "webhook"), until, "discarded", func(int64) {})
 	m.check(t, err)
 }
 

@@ -187,7 +187,7 @@ func testOrderDiscard(f *fixture) {
 	if n, _, err := f.s.Waiting(f.ctx, workspace, webhook); err != nil || n != int64(len(pubs)+3) {
 		f.t.Errorf("%d wait (%v)", n, err)
 	}
-	n, err := f.s.DiscardQueue(f.ctx, workspace, webhook, at(30*time.Second), "discarded")
+	n, err := f.s.DiscardQueue(f.ctx, workspace, webhook, at(30*time.Second), "discarded", func(int64) {})
 	if f.must(err); n != int64(len(pubs)-1) {
 		f.t.Errorf("%d were discarded", n)
 	}
@@ -280,7 +280,7 @@ func testOrderRaceLeaving(f *fixture) {
 	orderRace(f, func(s *Store, p *postroom.Publication, n int) error {
 		ctx := context.Background()
 		if n%10 == 9 {
-			_, err := s.DiscardQueue(ctx, p.Event.WorkspaceID, p.Deliveries[0].WebhookID, at(time.Duration(n/2)*time.Millisecond), "discarded")
+			_, err := s.DiscardQueue(ctx, p.Event.WorkspaceID, p.Deliveries[0].WebhookID, at(time.Duration(n/2)*time.Millisecond), "discarded", func(int64) {})
 			return err
 		}
 		_, err := s.Requeue(ctx, p.Event.WorkspaceID, p.Deliveries[0].ID, postroom.StateFresh, at(0))

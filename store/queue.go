@@ -114,11 +114,12 @@ func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, web
 }
 
 // discardStep is how many deliveries one transaction of a discard takes.
-const discardStep = 500
+const discardStep = 200
 
 // DiscardQueue cancels what waits for a webhook and was made until a time, in small steps, and says how many deliveries
-// that were. What is being attempted right now ends by itself.
-func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string) (total int64, err error) {
+// that were. It calls progress after each step; what was discarded before an error stays so, and another call goes on. What is
+// being attempted right now ends by itself.
+func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string, progress func(n int64)) (total int64, err error) {
 	_, last := bounds(time.Time{}, until.Add(time.Millisecond))
 	defer func() { // what was made later may have lost its head
 		if total > 0 {
@@ -135,36 +136,8 @@ func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID
 			return total, err
 		}
 		total += n
+		progress(n)
 	}
-}
-
-// requeueStep is how many deliveries one transaction of a replay takes.
-const requeueStep = 200
-
-// RequeueAll makes deliveries wait again, as Requeue does, in small steps, and says how many that were.
-func (s *Store) RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (total int64, err error) {
-	for len(ids) > 0 {
-		step := ids[:min(len(ids), requeueStep)]
-		var n int64
-		err := s.write(ctx, func(q querier) error {
-			n = 0
-			for _, id := range step {
-				touched, err := q.exec(ctx, "delivery_requeue", workspace, id, int64(state), micros(due))
-				if err != nil {
-					return err
-				}
-				n += touched
-			}
-			failpoint.HitIf(n > 0, failpoint.ReplayInTransaction)
-			return nil
-		})
-		if err != nil {
-			return total, err
-		}
-		failpoint.HitIf(n > 0, failpoint.ReplayCommitted)
-		total, ids = total+n, ids[len(step):]
-	}
-	return total, nil
 }
 
 // AddDeliveries stores further deliveries of an event that is stored already. They are in no order, whatever their order key.

@@ -90,6 +90,9 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 			return fail(err)
 		}
 		failpoint.Hit(failpoint.TakeOverCommitted)
+		if _, err := s.writer.querier.exec(ctx, "replay_void"); err != nil {
+			return fail(err)
+		}
 		// Nor will it end the calls that it had begun under an Idempotency-Key: they can be made again. Those were to end soon.
 		if _, err := s.writer.querier.exec(ctx, "idempotency_abandon", now+time.Hour.Microseconds()); err != nil {
 			return fail(err)

@@ -35,6 +35,7 @@ type Store struct {
 	explained
 	dialect dialect
 	texts   map[string]string
+	node    postroom.NodeID
 	log     *slog.Logger
 	now     func() time.Time
 	applied []string
@@ -77,7 +78,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Store{log: c.Log, now: c.Now, listWindow: defaultListWindow, textWindow: defaultTextWindow}
+	s := &Store{node: c.Node, log: c.Log, now: c.Now, listWindow: defaultListWindow, textWindow: defaultTextWindow}
 	var err error
 	switch {
 	case strings.HasPrefix(c.URL, "sqlite:"):

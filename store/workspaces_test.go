@@ -43,7 +43,7 @@ func testWorkspaces(f *fixture) {
 func workspaceColumns() map[string]string {
 	return map[string]string{"workspaces": "id", "keys": "workspace_id", "event_types": "workspace_id", "webhooks": "workspace_id",
 		"webhook_secrets": "workspace_id", "events": "workspace_id", "event_keys": "workspace_id", "deliveries": "workspace_id",
-		"attempts": "workspace_id", "rollups": "workspace_id", "idempotency": "workspace_id", "webhook_health": "workspace_id"}
+		"attempts": "workspace_id", "rollups": "workspace_id", "idempotency": "workspace_id", "webhook_health": "workspace_id", "replays": "workspace_id"}
 }
 
 func (f *fixture) countAll(workspace postroom.WorkspaceID) map[string]int64 {
@@ -85,6 +85,7 @@ func (f *fixture) fill(workspace postroom.WorkspaceID, n int) {
 	if err != nil || held != nil {
 		f.t.Fatalf("the idempotency key is held by %v, %v", held, err)
 	}
+	f.replay(workspace, postroom.ReplayFilter{Before: noon()})
 	webhook := f.webhook(workspace)
 	var pubs []*postroom.Publication
 	var fins []*postroom.Finish

@@ -41,8 +41,9 @@ UPDATE deliveries SET
 WHERE state = 0 AND state < 10 AND due_at <= $2;
 
 -- name: queue_count
+-- Reads the index alone, however many wait: whose the webhook is, its own row tells.
 SELECT count(*) FROM deliveries
-WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3, 4);
+WHERE webhook_id = (SELECT id FROM webhooks WHERE workspace_id = $1 AND id = $2) AND state < 10 AND state IN (0, 1, 2, 3, 4);
 
 -- name: queue_oldest
 SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state = $3 ORDER BY due_at LIMIT 1;

@@ -181,6 +181,34 @@ CREATE TABLE webhook_health (
   open_until        BIGINT           -- null while it is closed
 );
 
+-- Replays under way and ended. Their deliveries wait in state 3 and are due at created_at, by which they are known.
+CREATE TABLE replays (
+  id           BYTEA PRIMARY KEY NOT NULL,
+  workspace_id BYTEA NOT NULL,
+  webhook_id   BYTEA,             -- null: all of the workspace
+  after_at     BIGINT,          -- when the deliveries were made
+  before_at    BIGINT NOT NULL,
+  status       TEXT NOT NULL,    -- of the deliveries; empty for all
+  types        TEXT NOT NULL,    -- patterns, a JSON array
+  state        TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  total        BIGINT NOT NULL,
+  at_least     BIGINT NOT NULL, -- there may be more than total
+  done         BIGINT NOT NULL,
+  skipped      BIGINT NOT NULL,
+  withdrawn    BIGINT NOT NULL,
+  place        BYTEA NOT NULL,    -- the delivery that was looked at last
+  created_by   BYTEA NOT NULL,    -- a key
+  created_at   BIGINT NOT NULL,
+  updated_at   BIGINT NOT NULL,
+  ended_at     BIGINT,          -- null while there is work to do
+  node         BYTEA NOT NULL,    -- which does it,
+  lease_until  BIGINT NOT NULL  -- until then
+);
+CREATE INDEX replays_workspace ON replays (workspace_id, id);
+CREATE INDEX replays_unfinished ON replays (updated_at) WHERE ended_at IS NULL;
+CREATE INDEX replays_ended ON replays (ended_at) WHERE ended_at IS NOT NULL;
+
 CREATE TABLE idempotency (
   workspace_id BYTEA NOT NULL,
   key          TEXT NOT NULL,

@@ -187,6 +187,34 @@ CREATE TABLE webhook_health (
   open_until        INTEGER           -- null while it is closed
 );
 
+-- Replays under way and ended. Their deliveries wait in state 3 and are due at created_at, by which they are known.
+CREATE TABLE replays (
+  id           BLOB PRIMARY KEY NOT NULL,
+  workspace_id BLOB NOT NULL,
+  webhook_id   BLOB,             -- null: all of the workspace
+  after_at     INTEGER,          -- when the deliveries were made
+  before_at    INTEGER NOT NULL,
+  status       TEXT NOT NULL,    -- of the deliveries; empty for all
+  types        TEXT NOT NULL,    -- patterns, a JSON array
+  state        TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  total        INTEGER NOT NULL,
+  at_least     INTEGER NOT NULL, -- there may be more than total
+  done         INTEGER NOT NULL,
+  skipped      INTEGER NOT NULL,
+  withdrawn    INTEGER NOT NULL,
+  place        BLOB NOT NULL,    -- the delivery that was looked at last
+  created_by   BLOB NOT NULL,    -- a key
+  created_at   INTEGER NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  ended_at     INTEGER,          -- null while there is work to do
+  node         BLOB NOT NULL,    -- which does it,
+  lease_until  INTEGER NOT NULL  -- until then
+);
+CREATE INDEX replays_workspace ON replays (workspace_id, id);
+CREATE INDEX replays_unfinished ON replays (updated_at) WHERE ended_at IS NULL;
+CREATE INDEX replays_ended ON replays (ended_at) WHERE ended_at IS NOT NULL;
+
 CREATE TABLE idempotency (
   workspace_id BLOB NOT NULL,
   key          TEXT NOT NULL,
