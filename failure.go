@@ -10,7 +10,6 @@ type FailureKind struct {
 // FailureKinds are all the kinds, roughly in the order of a call. docs/operations.md and /docs/errors list them.
 func FailureKinds() []FailureKind {
 	return []FailureKind{
-		{"auth", "There is no access token for the call, or the webhook's client certificate has expired; nothing was sent.", "See what the sentence says of the token's endpoint, and renew the credentials."},
 		{"payload", "The body could not be made as the webhook's `payload` or dialect says.", "Preview the webhook with this event: `postroom webhooks preview`."},
 		{"dns", "The name in the webhook's URL does not exist, or could not be looked up.", "Mend the URL, or the name servers of the machine that Postroom runs on."},
 		{"address_not_allowed", "The URL, or the address behind its name, is one that Postroom may not call, such as a private one; nothing was sent.",
