@@ -250,7 +250,7 @@ func fieldDocs() map[string]string {
 		"Key.operator":     "Its bearer may also manage workspaces.",
 
 		"Page.data":        "The things of this page, newest first.",
-		"Page.next_cursor": "The cursor of the page with older things; null on the last page.",
+		"Page.next_cursor": "The cursor of the page with older things; null on the last page. A page that has one may be short, or empty, where few of many things are what the filters ask for.",
 		"Page.prev_cursor": "The cursor of the page with newer things; null on the first page.",
 
 		"Problem.type":       "A path that explains the code.",

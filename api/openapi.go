@@ -24,7 +24,7 @@ const introduction = `Postroom takes events in and delivers them to webhooks: si
 
 **Values.** Bodies are JSON in UTF-8. Times are RFC 3339, and are answered in UTC with milliseconds. Durations are written as ` + "`5s`" + `, ` + "`30m`" + ` or ` + "`2h`" + `. Ids have a prefix that tells what they name, and sort by the time at which they were made.
 
-**Lists.** Lists take ` + "`limit`" + ` and ` + "`cursor`" + `, and answer ` + "`data`" + `, ` + "`next_cursor`" + ` and ` + "`prev_cursor`" + `, with the same links in the header ` + "`Link`" + `.
+**Lists.** Lists take ` + "`limit`" + ` and ` + "`cursor`" + `, and answer ` + "`data`" + `, ` + "`next_cursor`" + ` and ` + "`prev_cursor`" + `, with the same links in the header ` + "`Link`" + `. A search looks at a bounded number of things: a page may be short or empty and yet have a ` + "`next_cursor`" + `, with which it goes on; the last page is the one without.
 
 **Errors.** Whatever goes wrong is answered as a problem (RFC 9457, ` + "`application/problem+json`" + `) with a ` + "`code`" + ` that never changes its meaning, and with ` + "`errors`" + ` that point at what is wrong: a JSON pointer into the body, ` + "`?name`" + ` for a query parameter, or the name of a header. Fields and query parameters that do not exist are refused. Every answer has an ` + "`X-Request-Id`" + `, which is also in the server's log; it is the caller's own if it sent one.
 

@@ -75,7 +75,7 @@ func deliveryListing(d dialect, workspace postroom.WorkspaceID, f postroom.Deliv
 	case postroom.DeliveryPending, postroom.DeliveryHeld:
 		l.states = queueStates()
 	case postroom.DeliverySucceeded:
-		if f.Event.IsZero() && f.Webhook.IsZero() && d == postgres {
+		if d == postgres && f.Event.IsZero() && f.Webhook.IsZero() && f.Type == "" && f.StatusCode == 0 {
 			l.states = []postroom.DeliveryState{postroom.StateSucceeded}
 		}
 	case postroom.DeliveryFailed:

@@ -9,7 +9,7 @@ import (
 
 // logIndex finds events and deliveries by what SQLite has no index for, such as an event's contact or the status code of a
 // delivery's attempts. An index of SQLite would be written with each commit, a page for almost each row; this one is
-// gathered in memory as rows are committed and written now and then, a segment at a time (ADR 0013).
+// gathered in memory as rows are committed and written now and then, a segment at a time (ADR 0014).
 //
 //	commit ─▶ block: where the ids of a term lie, for some hundred rows ─▶ spans ─▶ segment: log_segments, log_spans
 //
