@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,15 @@ func (s *Store) Deliveries(ctx context.Context, workspace postroom.WorkspaceID, 
 			return s.someDeliveries(ctx, text, args)
 		})
 	}
+	if f.Event.IsZero() && (f.Status == postroom.DeliveryPending || f.Status == postroom.DeliveryHeld) {
+		return s.waiting(ctx, workspace, f, cursor, limit)
+	}
+	return s.windowed(ctx, workspace, f, cursor, limit, true)
+}
+
+// windowed lists deliveries by conditions that indexes meet, and filters that see a window of rows. byStatus tells that pending and
+// held deliveries are to be told apart.
+func (s *Store) windowed(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int, byStatus bool) (all []postroom.Delivery, rest *[16]byte, err error) {
 	l, others := deliveryListing(s.dialect, workspace, f, cursor)
 	drive := -1
 	if s.dialect == postgres && len(others) > 0 {
@@ -41,11 +51,59 @@ func (s *Store) Deliveries(ctx context.Context, workspace postroom.WorkspaceID, 
 		}
 	}
 	l.window = s.listWindow
-	text, args := deliverySQL(workspace, f, l, others, drive, limit)
+	text, args := deliverySQL(workspace, f, l, others, drive, limit, byStatus)
 	if all, err = s.someDeliveries(ctx, text, args); err != nil {
 		return nil, nil, err
 	}
 	return looked(ctx, s, l, all, limit, deliveryPlace)
+}
+
+// fewStopped is how many webhooks that are not active are looked through one after the other.
+const fewStopped = 12
+
+// waiting lists pending or held deliveries. Both wait in the queue: which of them they are depends on their webhooks.
+func (s *Store) waiting(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (all []postroom.Delivery, rest *[16]byte, err error) {
+	var stopped []postroom.WebhookID
+	if err := s.read(ctx, func(q querier) error {
+		return q.each(ctx, "webhook_stopped", func(row func(...any) error) error {
+			var id postroom.WebhookID
+			err := row(&id)
+			stopped = append(stopped, id)
+			return err
+		}, workspace, fewStopped+1)
+	}); err != nil {
+		return nil, nil, err
+	}
+	held := f.Status == postroom.DeliveryHeld
+	switch {
+	case len(stopped) > fewStopped:
+		return s.windowed(ctx, workspace, f, cursor, limit, true)
+	case !f.Webhook.IsZero() && slices.Contains(stopped, f.Webhook) != held, held && len(stopped) == 0:
+		return nil, nil, nil
+	case !f.Webhook.IsZero(), len(stopped) == 0:
+		return s.windowed(ctx, workspace, f, cursor, limit, false)
+	case !held:
+		return s.windowed(ctx, workspace, f, cursor, limit, true)
+	}
+	newer := cursor != nil && cursor.Newer
+	for _, f.Webhook = range stopped {
+		found, end, err := s.windowed(ctx, workspace, f, cursor, limit, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, found...)
+		if end != nil && (rest == nil || beyond(*rest, *end, newer)) {
+			rest = end
+		}
+	}
+	slices.SortFunc(all, func(a, b postroom.Delivery) int {
+		if beyond(b.ID, a.ID, newer) {
+			return -1
+		}
+		return 1
+	})
+	all, rest = cut(all, rest, limit, newer, deliveryPlace)
+	return all[:min(len(all), limit)], rest, nil
 }
 
 func deliveryPlace(d postroom.Delivery) [16]byte { return d.ID }
@@ -115,16 +173,16 @@ func deliveryListing(d dialect, workspace postroom.WorkspaceID, f postroom.Deliv
 }
 
 // deliverySQL makes the text of a list, of which the index meets one of the other conditions.
-func deliverySQL(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, l *listing, others []condition, drive, limit int) (string, []any) {
+func deliverySQL(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, l *listing, others []condition, drive, limit int, byStatus bool) (string, []any) {
 	l.drive(others, drive)
 	if c, isGroup, _ := patternOf("event_type", f.Type); isGroup {
 		l.filter(c)
 	}
 	const stopped = "(SELECT id FROM webhooks WHERE workspace_id = $ AND status <> 'active' AND deleted_at IS NULL)"
 	switch {
-	case f.Status == postroom.DeliveryPending:
+	case byStatus && f.Status == postroom.DeliveryPending:
 		l.filter(is("webhook_id NOT IN "+stopped, workspace))
-	case f.Status == postroom.DeliveryHeld:
+	case byStatus && f.Status == postroom.DeliveryHeld:
 		l.filter(is("webhook_id IN "+stopped, workspace))
 	case f.Status == postroom.DeliverySucceeded && len(l.states) == 0:
 		l.filter(is("state = $", int64(postroom.StateSucceeded)))
@@ -153,7 +211,7 @@ func deliveryTerms(workspace postroom.WorkspaceID, f postroom.DeliveryFilter) (t
 	if f.StatusCode != 0 {
 		terms = append(terms, codeTerm(workspace, f.StatusCode))
 	}
-	if f.Status == postroom.DeliverySucceeded {
+	if f.Status == postroom.DeliverySucceeded && len(terms) == 0 { // most have: it would tell little beside another
 		terms = append(terms, termOf(workspace, termSucceeded, ""))
 	}
 	if len(terms) > 0 && !f.Webhook.IsZero() {

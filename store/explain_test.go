@@ -114,7 +114,7 @@ func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event 
 					for drive := range max(len(others), 1) {
 						list, others := deliveryListing(d, workspace, filter, cursor)
 						list.window = 100
-						text, args := deliverySQL(workspace, filter, list, others, drive, 50)
+						text, args := deliverySQL(workspace, filter, list, others, drive, 50, true)
 						l.what, l.text, l.args = fmt.Sprintf("deliveries: %s, %+v by %d", place, filter, drive), text, args
 						add(l, list)
 					}
@@ -164,7 +164,7 @@ func TestSQLitePlans(t *testing.T) {
 	// These look at all rows of a workspace on purpose; newest_event ends at the first.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "key_list", "key_delete_all",
 		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
-		"purge_replays", "replay_waiting", "newest_event"}
+		"purge_replays", "replay_waiting", "newest_event", "webhook_stopped"}
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
 		"queue_claim":                 "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
@@ -203,6 +203,7 @@ func TestSQLitePlans(t *testing.T) {
 		"key_by_digest":               "(digest=?)",
 		"webhook_by_uid":              "webhooks_uid (workspace_id=? AND uid=?)",
 		"webhook_older":               "webhooks_workspace (workspace_id=? AND id<?)",
+		"webhook_stopped":             "webhooks_stopped (workspace_id=?)",
 		"webhook_newer":               "webhooks_workspace (workspace_id=? AND id>?)",
 		"order_last":                  "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
 		"order_promote":               "deliveries_line (webhook_id=? AND order_key=? AND state<?)",

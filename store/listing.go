@@ -37,7 +37,7 @@ func is(text string, value any) condition { return condition{text, []any{value}}
 // many as take a few hundredths of a second.
 const (
 	defaultListWindow = 10000
-	defaultTextWindow = 8000
+	defaultTextWindow = 5000
 )
 
 func newListing(cursor *postroom.Cursor, id, columns, table string) *listing {
@@ -211,15 +211,25 @@ func looked[T any](ctx context.Context, s *Store, l *listing, found []T, limit i
 	if err != nil || rest == nil {
 		return found, nil, err
 	}
+	found, rest = cut(found, rest, limit, l.newer, id)
+	return found, rest, nil
+}
+
+// cut cuts off what lies beyond the place up to which a query has looked. Where that leaves a whole page, the place does not matter.
+func cut[T any](found []T, rest *[16]byte, limit int, newer bool, id func(T) [16]byte) ([]T, *[16]byte) {
+	if rest == nil {
+		return found, nil
+	}
 	for i, v := range found {
-		if place := id(v); beyond(place, *rest, l.newer) {
-			return found[:i], rest, nil
+		if beyond(id(v), *rest, newer) {
+			found = found[:i]
+			break
 		}
 	}
 	if len(found) >= limit {
 		rest = nil
 	}
-	return found, rest, nil
+	return found, rest
 }
 
 // beyond tells whether a place comes after another one in the direction of a list.

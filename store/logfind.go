@@ -1,8 +1,9 @@
 package store
 
 import (
-	"cmp"
+	"bytes"
 	"context"
+	"database/sql"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ func (x *logIndex) find(ctx context.Context, q querier, l lookup, visit func(idR
 		}
 	}
 	x.mu.RUnlock()
-	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(string(b.last[:]), string(a.last[:])) })
+	slices.SortFunc(parts, func(a, b part) int { return bytes.Compare(b.last[:], a.last[:]) })
 
 	for step := 2; ; step = min(4*step, 64) {
 		n := min(step, len(parts))
@@ -129,18 +130,21 @@ func readSpans(ctx context.Context, q querier, numbers []int64, terms []term, vi
 		}
 	}
 	return q.eachText(ctx, "log_spans", "SELECT spans FROM log_spans WHERE place IN ("+strings.Join(places, ",")+")", func(row func(...any) error) error {
-		var spans []byte
+		var spans sql.RawBytes
 		if err := row(&spans); err != nil {
 			return err
 		}
-		return decodeSpans(spans, visit)
+		return decodeSpans(spans, terms, visit)
 	})
 }
 
 // split orders ranges from high to low without overlaps, and parts them at an id: those from it on, and those below.
 func split(ranges []idRange, at place) (above, below []idRange) {
 	slices.SortFunc(ranges, func(a, b idRange) int {
-		return cmp.Or(strings.Compare(string(b.last[:]), string(a.last[:])), strings.Compare(string(b.first[:]), string(a.first[:])))
+		if c := bytes.Compare(b.last[:], a.last[:]); c != 0 {
+			return c
+		}
+		return bytes.Compare(b.first[:], a.first[:])
 	})
 	for i, r := range ranges {
 		if less(r.last, at) {

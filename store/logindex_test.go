@@ -110,7 +110,7 @@ func (l *logged) check(f *fixture, r *rand.Rand, lists int) {
 		})
 
 		d := postroom.DeliveryFilter{Type: pattern, After: after, Before: before, StatusCode: []int{0, 0, 200, 204, 201, 404, 500, 503}[r.IntN(8)],
-			Status: postroom.DeliveryStatus(draw("", "", "succeeded", "failed", "pending"))}
+			Status: postroom.DeliveryStatus(draw("", "", "succeeded", "failed", "pending", "held"))}
 		if r.IntN(3) == 0 {
 			d.Webhook = l.webhooks[r.IntN(len(l.webhooks))]
 		}
@@ -234,11 +234,11 @@ func TestSpansOfBuckets(t *testing.T) {
 	one[0], two[15] = 7, 9
 	want := []span{{3, one, one}, {1<<63 + 4, two, two}, {5, two, one}, {3, two, one}}
 	var got []span
-	if err := decodeSpans(encodeSpans(want), func(s span) { got = append(got, s) }); err != nil || !slices.Equal(got, want) {
+	if err := decodeSpans(encodeSpans(want), []term{3, 1<<63 + 4, 5}, func(s span) { got = append(got, s) }); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v", got, err)
 	}
 	for _, damaged := range [][]byte{nil, {0xff}, {1}, {2, 0, 0}, append([]byte{0}, make([]byte, wideBytes-1)...)} {
-		if err := decodeSpans(damaged, func(span) {}); err == nil {
+		if err := decodeSpans(damaged, []term{0}, func(span) {}); err == nil {
 			t.Errorf("%v is read", damaged)
 		}
 	}

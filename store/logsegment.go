@@ -129,20 +129,24 @@ func encodeSpans(spans []span) []byte {
 
 var errSpans = errors.New("the index of the log is damaged")
 
-// decodeSpans visits the spans of a bucket.
-func decodeSpans(bytes []byte, visit func(span)) error {
+// decodeSpans visits the spans of some terms in a bucket.
+func decodeSpans(bytes []byte, terms []term, visit func(span)) error {
 	n, read := binary.Uvarint(bytes)
 	bytes = bytes[max(read, 0):]
 	if read <= 0 || n > uint64(len(bytes)/singleBytes) || (len(bytes)-int(n)*singleBytes)%wideBytes != 0 {
 		return errSpans
 	}
 	for range n {
-		id := place(bytes[8:24])
-		visit(span{term(binary.BigEndian.Uint64(bytes)), id, id})
+		if t := term(binary.BigEndian.Uint64(bytes)); slices.Contains(terms, t) {
+			id := place(bytes[8:24])
+			visit(span{t, id, id})
+		}
 		bytes = bytes[singleBytes:]
 	}
 	for len(bytes) > 0 {
-		visit(span{term(binary.BigEndian.Uint64(bytes)), place(bytes[8:24]), place(bytes[24:40])})
+		if t := term(binary.BigEndian.Uint64(bytes)); slices.Contains(terms, t) {
+			visit(span{t, place(bytes[8:24]), place(bytes[24:40])})
+		}
 		bytes = bytes[wideBytes:]
 	}
 	return nil

@@ -83,3 +83,6 @@ DELETE FROM webhooks WHERE deleted_at IS NOT NULL AND deleted_at < $1;
 -- name: webhook_sealed
 -- Sealed secrets of all workspaces, for the doctor's check of the secret key.
 SELECT id, webhook_id, sealed FROM webhook_secrets WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: webhook_stopped
+SELECT id FROM webhooks WHERE workspace_id = $1 AND status <> 'active' AND deleted_at IS NULL LIMIT $2;

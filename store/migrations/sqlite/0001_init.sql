@@ -53,6 +53,7 @@ CREATE TABLE webhooks (
   deleted_at    INTEGER -- kept until its deliveries are gone
 );
 CREATE INDEX webhooks_workspace ON webhooks (workspace_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX webhooks_stopped ON webhooks (workspace_id, id) WHERE status <> 'active' AND deleted_at IS NULL;
 CREATE UNIQUE INDEX webhooks_uid ON webhooks (workspace_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
 CREATE INDEX webhooks_deleted ON webhooks (deleted_at) WHERE deleted_at IS NOT NULL;
 
