@@ -112,8 +112,8 @@ func starting(s *session, ctx context.Context, db database) ([]Comparison, error
 	return []Comparison{c}, err
 }
 
-// memory measures what the server has resident while many deliveries wait for as many webhooks, none of which answers, and it
-// delivers a little to another one.
+// memory measures what the server has resident while many deliveries wait for another attempt, those of many webhooks, and it
+// delivers a little to one more.
 func memory(s *session, ctx context.Context, db database) ([]Comparison, error) {
 	c := Comparison{
 		Scenario: "memory", Metric: MiB, Subject: "Postroom",
@@ -127,7 +127,7 @@ func memory(s *session, ctx context.Context, db database) ([]Comparison, error) 
 	for range s.cfg.Runs {
 		err := s.withGateway(ctx, db, hooks, func(g *gateway) error {
 			if err := s.refill(ctx, g, func(d *fill.Database, workspace postroom.WorkspaceID) error {
-				return d.Waiting(ctx, fill.Waiting{Workspace: workspace, Webhooks: g.webhooks[1:], Type: backlogType, Events: s.cfg.Backlog, Until: time.Now()})
+				return d.Waiting(ctx, fill.Waiting{Workspace: workspace, Webhooks: g.webhooks[1:], Type: backlogType, Events: s.cfg.Backlog, Until: time.Now(), Retry: true})
 			}); err != nil {
 				return err
 			}

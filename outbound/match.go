@@ -92,45 +92,91 @@ type matchers struct {
 	dialects dialect.Set
 	log      *slog.Logger
 
-	mu    sync.RWMutex
-	ready map[postroom.WorkspaceID]*subscriptions
-	epoch uint64 // grows with each change, so that what was read before one is not kept after it
+	mu      sync.RWMutex
+	ready   map[postroom.WorkspaceID]*subscriptions
+	loading map[postroom.WorkspaceID]*matcherLoad // of workspaces that have not changed since it began
+}
+
+// matcherLoad is the making of one index. All who want it wait for it: with a hundred thousand webhooks it takes a second, and
+// a change of any of them makes every publisher ask at once.
+type matcherLoad struct {
+	done  chan struct{} // closed at the end
+	index *subscriptions
+	err   error
 }
 
 func (m *matchers) get(ctx context.Context, workspace postroom.WorkspaceID) (*subscriptions, error) {
 	m.mu.RLock()
-	x, epoch := m.ready[workspace], m.epoch
+	x := m.ready[workspace]
 	m.mu.RUnlock()
 	if x != nil {
 		return x, nil
 	}
-	subs, revision, err := m.store.Subscriptions(ctx, workspace)
-	if err != nil {
-		return nil, err
-	}
-	x, failed := indexSubscriptions(subs, revision, m.filters, m.dialects)
-	if failed != nil {
-		m.log.Error("webhooks get nothing because their filter cannot be read", "workspace", workspace, "error", failed)
-	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if epoch == m.epoch {
+	if x := m.ready[workspace]; x != nil {
+		m.mu.Unlock()
+		return x, nil
+	}
+	l := m.loading[workspace]
+	if l == nil {
+		l = &matcherLoad{done: make(chan struct{}), err: errLoad}
+		if m.loading == nil {
+			m.loading = map[postroom.WorkspaceID]*matcherLoad{}
+		}
+		m.loading[workspace] = l
+		m.mu.Unlock()
+		m.load(context.WithoutCancel(ctx), workspace, l) // others wait for it
+		return l.index, l.err
+	}
+	m.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.index, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+var errLoad = errors.New("the subscriptions could not be read")
+
+// load makes an index, and keeps it unless the workspace has changed meanwhile.
+func (m *matchers) load(ctx context.Context, workspace postroom.WorkspaceID, l *matcherLoad) {
+	defer close(l.done)
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.loading[workspace] != l {
+			return
+		}
+		delete(m.loading, workspace)
+		if l.err != nil {
+			return
+		}
 		if len(m.ready) >= maxMatchers {
 			for other := range m.ready { // any one will do
 				delete(m.ready, other)
 				break
 			}
 		}
-		m.ready[workspace] = x
+		m.ready[workspace] = l.index
+	}()
+	subs, revision, err := m.store.Subscriptions(ctx, workspace)
+	if err != nil {
+		l.err = err
+		return
 	}
-	return x, nil
+	x, failed := indexSubscriptions(subs, revision, m.filters, m.dialects)
+	if failed != nil {
+		m.log.Error("webhooks get nothing because their filter cannot be read", "workspace", workspace, "error", failed)
+	}
+	l.index, l.err = x, nil
 }
 
 func (m *matchers) forget(workspace postroom.WorkspaceID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.epoch++
 	delete(m.ready, workspace)
+	delete(m.loading, workspace) // who asks from now on wants what is there now
 }
 
 // revisions are those of the workspaces whose index is kept.

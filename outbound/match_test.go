@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -130,6 +131,42 @@ func TestSubscriptionsChangeWhileTheyAreRead(t *testing.T) {
 	if _, err := r.engine.Match(t.Context(), event); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// However many publishers ask at once, the subscriptions are read once; who asks after a change does not wait for what was read before it.
+func TestPublishersShareTheReadingOfSubscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{})
+		r.webhook("a")
+		event := newEvent(r.workspace, "1")
+		release := make(chan struct{})
+		r.store.once("Subscriptions", func() error { <-release; return nil })
+		counts := make(chan int, 50)
+		ask := func() {
+			got, err := r.engine.Match(t.Context(), event)
+			if err != nil {
+				t.Error(err)
+			}
+			counts <- len(got)
+		}
+		before := r.store.count("Subscriptions")
+		for range 40 {
+			go ask()
+		}
+		synctest.Wait()
+		r.engine.Changed(r.workspace, r.webhook("b"))
+		ask() // not held up by the others
+		if n := <-counts; n != 2 {
+			t.Errorf("after the change %d webhooks match", n)
+		}
+		close(release)
+		for range 40 {
+			<-counts
+		}
+		if n := r.store.count("Subscriptions") - before; n != 2 {
+			t.Errorf("the subscriptions were read %d times", n)
+		}
+	})
 }
 
 func TestMatchersAreBounded(t *testing.T) {

@@ -135,7 +135,8 @@ const (
 		'content-type: application/json', 'content-type: text/plain', NULL, 0 FROM {two}`
 )
 
-// Waiting are deliveries, one of each event, that wait for their first attempt, due in the order in which they were made.
+// Waiting are deliveries, one of each event, that wait: for their first attempt, due in the order in which they were made, or for
+// another one.
 type Waiting struct {
 	Workspace postroom.WorkspaceID
 	Webhooks  []postroom.WebhookID // in turn
@@ -143,6 +144,7 @@ type Waiting struct {
 	Events    int
 	First     int64     // what "seq" in the data of the first event is; the next ones count up
 	Until     time.Time // when the last was made; the first was an hour earlier
+	Retry     bool      // the first attempt of each has failed, and the next one is due some hours from now
 }
 
 // Waiting writes deliveries that wait.
@@ -163,13 +165,17 @@ func (d *Database) Waiting(ctx context.Context, w Waiting) error {
 			return err
 		}
 	}
+	due, state, attempts := from, postroom.StateFresh, 0
+	if w.Retry {
+		due, state, attempts = w.Until.Add(4*time.Hour), postroom.StateRetry, 1
+	}
 	common := strings.NewReplacer(
 		"{workspace}", d.blob(w.Workspace[:]), "{type}", "'"+w.Type+"'", "{event}", d.id("k", from, time.Hour, w.Events), "{delivery}", d.id("k", from, time.Hour, w.Events),
-		"{us}", millis(from, time.Hour, w.Events)+" * 1000", "{one}", d.series("k", 1),
+		"{us}", millis(from, time.Hour, w.Events)+" * 1000", "{due}", millis(due, time.Hour, w.Events)+" * 1000", "{state}", strconv.Itoa(int(state)), "{attempts}", strconv.Itoa(attempts), "{one}", d.series("k", 1),
 		"{data}", d.bytes(fmt.Sprintf(`'{"seq":' || (%d + k) || ',"sent_us":1000000000000000,"contact":{"email":"reader-' || k || '@example.com"},"note":"`+strings.Repeat("x", 800)+`"}'`, w.First)))
 	const events = `INSERT INTO events (id, workspace_id, type, time, data) SELECT {event}, {workspace}, {type}, {us}, {data} FROM {one}`
 	deliveries := fmt.Sprintf(`INSERT INTO deliveries (id, workspace_id, event_id, webhook_id, event_type, state, claim, due_at, attempts, status_code, test)
-		SELECT {delivery}, {workspace}, {event}, w.webhook, {type}, 1, 0, {us}, 0, 0, 0 FROM {one} JOIN waits w ON w.number = k %% %d`, len(w.Webhooks))
+		SELECT {delivery}, {workspace}, {event}, w.webhook, {type}, {state}, {attempts}, {due}, {attempts}, 0, 0 FROM {one} JOIN waits w ON w.number = k %% %d`, len(w.Webhooks))
 	return d.inSteps(ctx, w.Events, func(first, last int) (texts []string) {
 		for _, text := range []string{events, deliveries} {
 			texts = append(texts, strings.NewReplacer("{first}", strconv.Itoa(first), "{last}", strconv.Itoa(last)).Replace(common.Replace(text)))
