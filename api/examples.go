@@ -73,10 +73,12 @@ const (
   "sample": {"order": {"id": 48213, "total": "79.90"}}
 }`
 	exampleStats = `{
-  "after": "2026-01-30T09:30:00.000Z", "before": "2026-01-31T09:30:00.000Z", "attempts": 1290, "succeeded": 1284, "failed": 0, "retried": 6,
+  "after": "2026-01-30T09:00:00.000Z", "before": "2026-01-31T10:00:00.000Z", "attempts": 1290, "succeeded": 1284, "failed": 0, "retried": 6,
+  "success_rate": 0.9953,
   "latency_ms": {"mean": 48.1, "p50": 41.0, "p95": 96.5, "p99": 210.3}, "last_status": 200, "last_at": "2026-01-31T09:29:58.412Z",
-  "waiting": 0, "waiting_since": null,
-  "series": [{"at": "2026-01-31T09:00:00.000Z", "attempts": 57, "succeeded": 57, "failed": 0, "retried": 0}]
+  "waiting": 0, "waiting_more": false, "waiting_since": null,
+  "series": [{"at": "2026-01-31T09:00:00.000Z", "attempts": 57, "succeeded": 57, "failed": 0, "retried": 0,
+    "latency_ms": {"mean": 44.9, "p50": 38.2, "p95": 91.0, "p99": 187.5}}]
 }`
 	exampleKeyCreated = `{
   "id": "key_01jd3v8x2mf4k8c0q9r7t5y1zd", "workspace_id": "wsp_01jd3v8x2mf4k8c0q9r7t5y1ze", "name": "Shop backend", "role": "publisher",

@@ -52,10 +52,11 @@ type Store interface {
 	Requeue(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (bool, error)
 	RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (int64, error)
 	Replayable(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, last postroom.DeliveryID, f postroom.DeliveryFilter, limit int) ([]postroom.Replayable, error)
-	Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, since *time.Time, err error)
+	Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, more bool, since *time.Time, err error)
+	WaitingOf(ctx context.Context, workspace postroom.WorkspaceID) (n int64, more bool, since *time.Time, err error)
+	CountQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (int64, error)
 	DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string) (int64, error)
-	WebhookStats(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, after, before time.Time, step time.Duration) (postroom.Stats, error)
-	WorkspaceStats(ctx context.Context, workspace postroom.WorkspaceID, after, before time.Time, step time.Duration) (postroom.Stats, error)
+	Stats(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, after, before time.Time, step time.Duration) (postroom.Stats, error)
 
 	BeginIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, now, until time.Time) (*postroom.IdempotencyRecord, error)
 	HoldIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, until time.Time) error

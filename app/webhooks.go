@@ -339,7 +339,7 @@ func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (
 	if held == HeldDiscard {
 		n, err = a.Store.DiscardQueue(ctx, who.Workspace, w.ID, a.Now(), "discarded")
 	} else {
-		n, _, err = a.Store.Waiting(ctx, who.Workspace, w.ID)
+		n, err = a.Store.CountQueue(ctx, who.Workspace, w.ID)
 	}
 	if err != nil {
 		return w.Webhook, n, err

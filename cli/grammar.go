@@ -27,6 +27,7 @@ type grammar struct {
 	EventTypes eventTypesCmd `cmd:"" name:"event-types" group:"use" help:"The catalogue of event types, and your own."`
 	Webhooks   webhooksCmd   `cmd:"" group:"use" help:"Where events are delivered to."`
 	Deliveries deliveriesCmd `cmd:"" group:"use" help:"What was delivered, and what was not."`
+	Stats      statsCmd      `cmd:"" group:"use" help:"What happened to all deliveries."`
 
 	Keys       keysCmd       `cmd:"" group:"access" help:"API keys of the workspace."`
 	Workspaces workspacesCmd `cmd:"" group:"access" help:"Tenants, for the operator."`

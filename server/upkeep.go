@@ -3,35 +3,59 @@ package server
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/postroom/postroom/config"
 )
 
-// upkeepEvery is how often old data is deleted and partitions are made.
-const upkeepEvery = 15 * time.Minute
+// How often upkeep does what.
+const (
+	expireEvery  = 15 * time.Minute // old data is deleted, and partitions are made
+	compactEvery = 5 * time.Minute  // statistics are moved into hours and days
+	upkeepDelay  = time.Minute      // not during the start
+)
 
-// upkeep deletes what is older than what is kept, and does what the database needs from time to time, until ctx ends.
+// upkeep deletes what is older than what is kept, moves statistics to where they are kept, and does what the database needs from
+// time to time, until ctx ends.
 func (p *parts) upkeep(ctx context.Context, cfg config.Config, log *slog.Logger) {
-	timer := time.NewTimer(time.Minute) // not during the start
+	var both sync.WaitGroup
+	both.Go(func() { again(ctx, compactEvery, func() { p.compact(ctx, log) }) })
+	both.Go(func() { again(ctx, expireEvery, func() { p.expire(ctx, cfg, log) }) })
+	both.Wait()
+}
+
+// again calls f after a while and then every so often, until ctx ends.
+func again(ctx context.Context, every time.Duration, f func()) {
+	timer := time.NewTimer(upkeepDelay)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			f()
+			timer.Reset(every)
 		}
-		now := time.Now()
-		if err := p.store.Maintain(ctx, now); err != nil && ctx.Err() == nil {
-			log.Error("maintenance of the database failed; trying again later", "error", err)
-		}
-		var rows int64
-		if err := p.store.Expire(ctx, now.Add(-cfg.Retention), now, func(n int64) { rows += n }); err != nil && ctx.Err() == nil {
-			log.Error("deleting old data failed; trying again later", "error", err)
-		}
-		if rows > 0 {
-			log.Info("old data deleted", "rows_or_partitions", rows)
-		}
-		timer.Reset(upkeepEvery)
+	}
+}
+
+func (p *parts) compact(ctx context.Context, log *slog.Logger) {
+	if _, err := p.store.Compact(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		log.Error("statistics could not be moved into hours and days; trying again later", "error", err)
+	}
+}
+
+func (p *parts) expire(ctx context.Context, cfg config.Config, log *slog.Logger) {
+	now := time.Now()
+	if err := p.store.Maintain(ctx, now); err != nil && ctx.Err() == nil {
+		log.Error("maintenance of the database failed; trying again later", "error", err)
+	}
+	var rows int64
+	if err := p.store.Expire(ctx, now.Add(-cfg.Retention), now, func(n int64) { rows += n }); err != nil && ctx.Err() == nil {
+		log.Error("deleting old data failed; trying again later", "error", err)
+	}
+	if rows > 0 {
+		log.Info("old data deleted", "rows_or_partitions", rows)
 	}
 }

@@ -115,7 +115,7 @@ func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
 }
 
 var (
-	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
+	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|rollups_open|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
 	placeholder = regexp.MustCompile(`\?\d+`)
 	onlyOwner   = regexp.MustCompile(`\(workspace_id=\?\)`)
 )
@@ -134,38 +134,41 @@ func TestSQLitePlans(t *testing.T) {
 		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
 	}
 	// These look at all rows of a workspace on purpose.
-	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "key_list", "key_delete_all",
+	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
 		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions"}
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
-		"queue_claim":         "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
-		"queue_next_due":      "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_take_over":     "deliveries_queue (state=?)",
-		"queue_count":         "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_oldest":        "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_discard":       "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_webhooks":      "deliveries_queue (state=? AND webhook_id>?)",
-		"queue_backlog":       "deliveries_queue (state<?)",
-		"order_last":          "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
-		"order_promote":       "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
-		"order_next":          "deliveries_line ((webhook_id,order_key)>(?,?))",
-		"order_parked":        "(workspace_id=? AND id=?)",
-		"delivery_finish":     "(workspace_id=? AND id=?)",
-		"delivery_set_due":    "(workspace_id=? AND id=?)",
-		"delivery_get":        "(workspace_id=? AND id=?)",
-		"delivery_requeue":    "(workspace_id=? AND id=?)",
-		"delivery_by_event":   "deliveries_event (event_id=?)",
-		"delivery_replayable": "deliveries_webhook (webhook_id=? AND id>? AND id<?)",
-		"event_get":           "(workspace_id=? AND id=?)",
-		"event_by_uid":        "events_uid (workspace_id=? AND uid=?)",
-		"event_key_get":       "(workspace_id=? AND key=?)",
-		"attempt_list":        "(delivery_id=?)",
-		"rollup_webhook":      "(webhook_id=? AND minute>? AND minute<?)",
-		"rollup_workspace":    "rollups_workspace (workspace_id=? AND minute>? AND minute<?)",
-		"key_by_digest":       "(digest=?)",
-		"webhook_by_uid":      "webhooks_uid (workspace_id=? AND uid=?)",
-		"webhook_older":       "webhooks_workspace (workspace_id=? AND id<?)",
-		"webhook_newer":       "webhooks_workspace (workspace_id=? AND id>?)",
+		"queue_claim":             "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
+		"queue_next_due":          "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_take_over":         "deliveries_queue (state=?)",
+		"queue_count":             "COVERING INDEX deliveries_queue (state=? AND webhook_id=?)",
+		"queue_waiting_workspace": "deliveries_trouble (workspace_id=? AND state=?)",
+		"queue_oldest":            "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_discard":           "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_webhooks":          "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_backlog":           "deliveries_queue (state<?)",
+		"delivery_finish":         "(workspace_id=? AND id=?)",
+		"delivery_set_due":        "(workspace_id=? AND id=?)",
+		"delivery_get":            "(workspace_id=? AND id=?)",
+		"delivery_requeue":        "(workspace_id=? AND id=?)",
+		"delivery_by_event":       "deliveries_event (event_id=?)",
+		"delivery_replayable":     "deliveries_webhook (webhook_id=? AND id>? AND id<?)",
+		"event_get":               "(workspace_id=? AND id=?)",
+		"event_by_uid":            "events_uid (workspace_id=? AND uid=?)",
+		"event_key_get":           "(workspace_id=? AND key=?)",
+		"attempt_list":            "(delivery_id=?)",
+		"queue_waiting":           "deliveries_queue (state=? AND webhook_id=?)",
+		"rollup_series":           "(workspace_id=? AND webhook_id=? AND step=? AND starts_at>? AND starts_at<?)",
+		"rollup_take":             "((workspace_id,webhook_id,minute,node)>(?,?,?,?))",
+		"expire_rollups":          "rollups_age (step=? AND starts_at<?)",
+		"key_by_digest":           "(digest=?)",
+		"webhook_by_uid":          "webhooks_uid (workspace_id=? AND uid=?)",
+		"webhook_older":           "webhooks_workspace (workspace_id=? AND id<?)",
+		"webhook_newer":           "webhooks_workspace (workspace_id=? AND id>?)",
+		"order_last":              "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_promote":           "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_next":              "deliveries_line ((webhook_id,order_key)>(?,?))",
+		"order_parked":            "(workspace_id=? AND id=?)",
 	}
 	for name, text := range f.s.texts {
 		highest := 0

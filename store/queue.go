@@ -89,10 +89,11 @@ func (s *Store) TakeOver(ctx context.Context, now time.Time) (n int64, err error
 	return n, err
 }
 
-// Waiting counts a webhook's deliveries in the queue, and says since when the first has been due.
-func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, since *time.Time, err error) {
+// Waiting counts a webhook's deliveries in the queue up to postroom.MaxWaiting, and says whether there are more and when the
+// oldest was made. When there are more, that is the oldest of those counted and of the first that are due.
+func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, more bool, since *time.Time, err error) {
 	err = s.read(ctx, func(q querier) error {
-		if err := q.one(ctx, "queue_count", []any{&n}, workspace, webhook); err != nil || n == 0 {
+		if n, more, since, err = waiting(ctx, q, "queue_waiting", workspace, webhook); err != nil || !more {
 			return err
 		}
 		for _, state := range queueStates() {
@@ -104,13 +105,40 @@ func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, web
 			if err != nil {
 				return err
 			}
-			if at := id.Time(); since == nil || at.Before(*since) {
+			if at := id.Time(); at.Before(*since) {
 				since = &at
 			}
 		}
 		return nil
 	})
-	return n, since, err
+	return n, more, since, err
+}
+
+// WaitingOf is Waiting for all webhooks of a workspace, without what nodes have leased. When there are more, the oldest is that of
+// those counted.
+func (s *Store) WaitingOf(ctx context.Context, workspace postroom.WorkspaceID) (n int64, more bool, since *time.Time, err error) {
+	err = s.read(ctx, func(q querier) error {
+		n, more, since, err = waiting(ctx, q, "queue_waiting_workspace", workspace)
+		return err
+	})
+	return n, more, since, err
+}
+
+func waiting(ctx context.Context, q querier, name string, args ...any) (n int64, more bool, since *time.Time, err error) {
+	var oldest postroom.DeliveryID
+	err = q.one(ctx, name, []any{&n, &oldest}, append(args, postroom.MaxWaiting+1)...)
+	if errors.Is(err, errNoRow) {
+		return 0, false, nil, nil
+	}
+	at := oldest.Time()
+	return min(n, postroom.MaxWaiting), n > postroom.MaxWaiting, &at, err
+}
+
+// CountQueue counts a webhook's deliveries in the queue, however many there are. It is for what a person does, not for what is
+// looked at again and again.
+func (s *Store) CountQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, err error) {
+	err = s.read(ctx, func(q querier) error { return q.one(ctx, "queue_count", []any{&n}, workspace, webhook) })
+	return n, err
 }
 
 // discardStep is how many deliveries one transaction of a discard takes.

@@ -203,15 +203,27 @@ func testWaitingAndBacklog(f *fixture) {
 	f.finish(f.leased(workspace, noon(), busy)[0], noon(), 200)
 	f.must(f.s.DeleteWebhook(f.ctx, workspace, deleted, noon(), func(postroom.StoredWebhook) error { return nil }))
 
-	n, since, err := f.s.Waiting(f.ctx, workspace, busy)
+	n, more, since, err := f.s.Waiting(f.ctx, workspace, busy)
 	f.must(err)
-	if n != 5 || since == nil || !since.Equal(at(-time.Hour)) {
+	if n != 5 || more || since == nil || !since.Equal(at(-time.Hour)) {
 		t.Errorf("%d wait since %v", n, since)
 	}
-	n, since, err = f.s.Waiting(f.ctx, workspace, quiet)
+	n, more, since, err = f.s.Waiting(f.ctx, workspace, quiet)
 	f.must(err)
-	if n != 0 || since != nil {
+	if n != 0 || more || since != nil {
 		t.Errorf("for a quiet webhook %d wait since %v", n, since)
+	}
+
+	n, more, since, err = f.s.WaitingOf(f.ctx, workspace)
+	f.must(err)
+	if n != 7 || more || since == nil || !since.Equal(at(-time.Hour)) { // without the leased one
+		t.Errorf("for all webhooks %d wait since %v", n, since)
+	}
+	if n, err := f.s.CountQueue(f.ctx, workspace, busy); err != nil || n != 5 {
+		t.Errorf("the queue has %d, %v", n, err)
+	}
+	if n, err := f.s.CountQueue(f.ctx, other, busy); err != nil || n != 0 {
+		t.Errorf("for another workspace the queue has %d, %v", n, err)
 	}
 
 	backlog := func(now time.Time) (own []Backlog) {

@@ -355,11 +355,7 @@ func (w *sqliteWriter) follow(f *postroom.Finish, now int64) error {
 
 func (w *sqliteWriter) addRollups() error {
 	for _, sum := range w.rollups.sorted() {
-		values := []driver.Value{sum.workspace[:], sum.webhook[:], sum.minute, w.node[:], sum.attempts, sum.succeeded, sum.failed,
-			sum.retried, sum.answered, sum.latencyUs, sum.statusCode, sum.at}
-		for _, n := range sum.classes {
-			values = append(values, n)
-		}
+		values := append([]driver.Value{sum.workspace[:], sum.webhook[:], sum.startsAt, w.node[:]}, sum.values()...)
 		if _, err := w.rollupAdd.exec(values...); err != nil {
 			return err
 		}

@@ -37,13 +37,3 @@ FROM attempts WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY claim;
 -- The deliveries of one webhook in a range of ids, from old to new.
 SELECT id, event_id, event_type, state FROM deliveries
 WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id < $4 ORDER BY id LIMIT $5;
-
--- name: rollup_webhook
-SELECT minute, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
-  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15
-FROM rollups WHERE workspace_id = $1 AND webhook_id = $2 AND minute >= $3 AND minute < $4 ORDER BY minute;
-
--- name: rollup_workspace
-SELECT minute, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
-  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15
-FROM rollups WHERE workspace_id = $1 AND minute >= $2 AND minute < $3 ORDER BY minute;

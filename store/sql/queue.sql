@@ -41,8 +41,21 @@ UPDATE deliveries SET
 WHERE state = 0 AND state < 10 AND due_at <= $2;
 
 -- name: queue_count
+-- However many there are: it reads the index alone.
 SELECT count(*) FROM deliveries
-WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3, 4);
+WHERE webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3, 4) AND EXISTS (SELECT 1 FROM webhooks w WHERE w.id = $2 AND w.workspace_id = $1);
+
+-- name: queue_waiting
+-- How many there are, up to a limit, and the oldest of them.
+SELECT count(*) OVER (), id FROM (
+  SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3, 4) LIMIT $3) AS d
+ORDER BY id LIMIT 1;
+
+-- name: queue_waiting_workspace
+-- What is leased to a node is not looked at: it is about to go out.
+SELECT count(*) OVER (), id FROM (
+  SELECT id FROM deliveries WHERE workspace_id = $1 AND state <> 0 AND state <> 10 AND state IN (1, 2, 3, 4) LIMIT $2) AS d
+ORDER BY id LIMIT 1;
 
 -- name: queue_oldest
 SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state = $3 ORDER BY due_at LIMIT 1;
