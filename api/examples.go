@@ -60,6 +60,7 @@ const (
   "retry": {"schedule": ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"], "jitter": 0.1},
   "timeout": "15s", "rate_limit": null, "concurrency": 8, "ordering": "none", "expect_json": false,
   "disable_after": {"failures": 0, "for": "120h"}, "status": "active", "status_reason": "", "secrets": 1,
+  "health": {"failing_since": null, "failures": 0, "failed_deliveries": 0, "open_until": null, "last_status": 200, "last_at": "2026-01-31T09:29:58.412Z"},
   "created_at": "2026-01-31T09:00:00.000Z", "updated_at": "2026-01-31T09:00:00.000Z"`
 	exampleWebhook        = exampleWebhookFields + "\n}"
 	exampleWebhookCreated = exampleWebhookFields + `, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"` + "\n}"

@@ -8,8 +8,16 @@ func fieldDocs() map[string]string {
 		"Webhook.status":        "active; or paused, by a person or because the receiver answered 410; or disabled, by failures. Only an active webhook sends; for the others, deliveries are held.",
 		"Webhook.status_reason": "Why it is paused or disabled, in a sentence.",
 		"Webhook.secrets":       "How many secrets sign at present.",
-		"Webhook.created_at":    "When it was made.",
-		"Webhook.updated_at":    "When it was last changed.",
+		"Webhook.health":        "How the receiver has been doing. It changes without a change of the ETag.",
+
+		"WebhookHealth.failing_since":     "When the first attempt failed since the last success; null when the receiver is healthy.",
+		"WebhookHealth.failures":          "Attempts that failed in a row.",
+		"WebhookHealth.failed_deliveries": "Deliveries that were given up in a row.",
+		"WebhookHealth.open_until":        "Not null when so many attempts have failed that deliveries wait: when a single one will be tried again.",
+		"WebhookHealth.last_status":       "The HTTP status of the newest attempt; 0 without an answer.",
+		"WebhookHealth.last_at":           "When the newest attempt began; null if there was none.",
+		"Webhook.created_at":              "When it was made.",
+		"Webhook.updated_at":              "When it was last changed.",
 
 		"WebhookSettings.uid":           "Your own id of the webhook, unique in the workspace; it can be used in place of the id.",
 		"WebhookSettings.name":          "For people.",

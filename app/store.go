@@ -33,6 +33,7 @@ type Store interface {
 	Webhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time) (postroom.StoredWebhook, error)
 	WebhookByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string, now time.Time) (postroom.StoredWebhook, error)
 	Webhooks(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int, now time.Time) ([]postroom.StoredWebhook, error)
+	WebhookHealths(ctx context.Context, workspace postroom.WorkspaceID, first, last postroom.WebhookID) (map[postroom.WebhookID]postroom.WebhookHealth, error)
 	UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, change func(*postroom.StoredWebhook) error) (postroom.StoredWebhook, error)
 	SetWebhookStatus(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, status postroom.WebhookStatus, reason string, now time.Time) error
 	DeleteWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, check func(postroom.StoredWebhook) error) error

@@ -171,7 +171,26 @@ func (a *App) Webhooks(ctx context.Context, who Caller, q postroom.PageQuery) (p
 	for i, w := range found {
 		webhooks[i] = w.Webhook
 	}
-	return postroom.NewPage(webhooks, limit, cursor, func(w postroom.Webhook) [16]byte { return w.ID }), nil
+	page := postroom.NewPage(webhooks, limit, cursor, func(w postroom.Webhook) [16]byte { return w.ID })
+	return page, a.addHealth(ctx, who, page.Data)
+}
+
+// addHealth looks the health of webhooks up, which are all that there are from the newest, the first, to the oldest.
+func (a *App) addHealth(ctx context.Context, who Caller, webhooks []postroom.Webhook) error {
+	if len(webhooks) == 0 {
+		return nil
+	}
+	health, err := a.Store.WebhookHealths(ctx, who.Workspace, webhooks[len(webhooks)-1].ID, webhooks[0].ID)
+	for i := range webhooks {
+		webhooks[i].Health = health[webhooks[i].ID]
+	}
+	return err
+}
+
+func (a *App) withHealth(ctx context.Context, who Caller, w postroom.Webhook) (postroom.Webhook, error) {
+	one := []postroom.Webhook{w}
+	err := a.addHealth(ctx, who, one)
+	return one[0], err
 }
 
 // Webhook finds a webhook by its id or the caller's uid.
@@ -180,7 +199,10 @@ func (a *App) Webhook(ctx context.Context, who Caller, ref string) (postroom.Web
 		return postroom.Webhook{}, err
 	}
 	w, err := a.findWebhook(ctx, who, ref)
-	return w.Webhook, err
+	if err != nil {
+		return w.Webhook, err
+	}
+	return a.withHealth(ctx, who, w.Webhook)
 }
 
 func (a *App) findWebhook(ctx context.Context, who Caller, ref string) (postroom.StoredWebhook, error) {
@@ -230,7 +252,7 @@ func (a *App) UpdateWebhook(ctx context.Context, who Caller, ref string, ifMatch
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
 	a.Log.Info("webhook changed", "workspace", who.Workspace, "webhook", w.ID, "key", who.Key)
-	return w.Webhook, nil
+	return a.withHealth(ctx, who, w.Webhook)
 }
 
 func (a *App) edit(ctx context.Context, who Caller, w *postroom.StoredWebhook, change func(*postroom.WebhookSettings) error) error {

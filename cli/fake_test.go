@@ -27,13 +27,13 @@ const (
 const webhookJSON = `{"id":"` + whk1 + `","uid":null,"name":"Production Webhook","description":"","url":"https://example.com/hooks",` +
 	`"events":["email.sent","email.opened"],"filter":"","dialect":"standard","method":"POST","headers":{},"auth":null,"payload":null,` +
 	`"retry":{"schedule":["5s","5m"],"jitter":0.1},"timeout":"15s","rate_limit":null,"concurrency":8,"ordering":"none","expect_json":false,` +
-	`"disable_after":{"failures":0,"for":"0s"},"status":"active","status_reason":"","secrets":1,"created_at":` + stamp + `,"updated_at":` + stamp + `}`
+	`"disable_after":{"failures":0,"for":"0s"},"status":"active","status_reason":"","secrets":1,"health":{"failing_since":null,"failures":0,"failed_deliveries":0,"open_until":null,"last_status":200,"last_at":` + stamp + `},"created_at":` + stamp + `,"updated_at":` + stamp + `}`
 
 const fullWebhookJSON = `{"id":"` + whk2 + `","uid":"crm-sync","name":"CRM sync","description":"Keeps the CRM in step","url":"https://crm.example.com/hooks",` +
 	`"events":["email.*"],"filter":"event.data.campaign.id == 790","dialect":"cloudcusp","method":"PUT","headers":{"x-tenant":"production","x-a":"b"},` +
 	`"auth":{"type":"bearer","token":"•••"},"payload":{"template":{"email":"{contact_email}"}},"retry":{"schedule":[],"jitter":0},"timeout":"30s",` +
 	`"rate_limit":{"limit":100,"period":"1s"},"concurrency":1,"ordering":"key","expect_json":true,"disable_after":{"failures":10,"for":"120h"},` +
-	`"status":"disabled","status_reason":"10 deliveries in a row failed","secrets":2,"created_at":"2025-12-24T18:00:00.000Z","updated_at":` + stamp + `}`
+	`"status":"disabled","status_reason":"10 deliveries in a row failed","secrets":2,"health":{"failing_since":` + stamp + `,"failures":31,"failed_deliveries":10,"open_until":"2026-01-31T10:35:06.000Z","last_status":0,"last_at":` + stamp + `},"created_at":"2025-12-24T18:00:00.000Z","updated_at":` + stamp + `}`
 
 func deliveryJSON(more string) string {
 	return `{"id":"` + dlv1 + `","event_id":"order-17","event_type":"order.paid","webhook_id":"` + whk1 + `","status":"pending","attempt_count":2,` +

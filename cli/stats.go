@@ -59,13 +59,6 @@ func (f spanFlags) show(s *session, ask func(*client.Client, client.StatsQuery) 
 }
 
 func (p *screen) stats(st postroom.Stats, series bool) {
-	last := ""
-	if st.LastAt != nil {
-		last = p.time(st.LastAt.Time) + ", no answer"
-		if st.LastStatus != 0 {
-			last = p.time(st.LastAt.Time) + ", " + statusText(st.LastStatus)
-		}
-	}
 	waiting := field{label: "Waiting", value: val(count(st.Waiting))}
 	if st.WaitingMore {
 		waiting.value.text += "+"
@@ -88,7 +81,7 @@ func (p *screen) stats(st postroom.Stats, series bool) {
 		field{label: "Failed", value: cell{count(st.Failed), ifAny(st.Failed, red)}},
 		attempts,
 		field{label: "Latency", value: val(latency)},
-		field{label: "Last attempt", value: val(last)},
+		field{label: "Last attempt", value: val(lastAttempt(p, st.LastStatus, st.LastAt))},
 		waiting,
 	)
 	if !series {
@@ -105,6 +98,17 @@ func (p *screen) stats(st postroom.Stats, series bool) {
 	}
 	p.printf("\n")
 	p.table(t)
+}
+
+// lastAttempt says when the newest attempt began, and how it ended.
+func lastAttempt(p *screen, status int, at *postroom.Timestamp) string {
+	switch {
+	case at == nil:
+		return ""
+	case status == 0:
+		return p.time(at.Time) + ", no answer"
+	}
+	return p.time(at.Time) + ", " + statusText(status)
 }
 
 // ifAny is the colour for a number that is not 0.

@@ -29,6 +29,7 @@ type Store interface {
 	TakeOver(ctx context.Context, now time.Time) (int64, error)
 	MendOrder(ctx context.Context, after postroom.OrderCursor, now time.Time, limit int) (next postroom.OrderCursor, freed []postroom.Due, err error)
 	Failing(ctx context.Context, visit func(webhook postroom.WebhookID, h postroom.Health)) error
+	CountQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (int64, error)
 
 	Subscriptions(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.Subscription, int64, error)
 	Revisions(ctx context.Context) (map[postroom.WorkspaceID]int64, error)

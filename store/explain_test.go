@@ -164,6 +164,7 @@ func TestSQLitePlans(t *testing.T) {
 		"key_by_digest":           "(digest=?)",
 		"webhook_by_uid":          "webhooks_uid (workspace_id=? AND uid=?)",
 		"webhook_older":           "webhooks_workspace (workspace_id=? AND id<?)",
+		"webhook_health_page":     "(workspace_id=? AND webhook_id=? AND step=?)",
 		"webhook_newer":           "webhooks_workspace (workspace_id=? AND id>?)",
 		"order_last":              "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
 		"order_promote":           "deliveries_line (webhook_id=? AND order_key=? AND state<?)",

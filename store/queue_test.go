@@ -189,6 +189,36 @@ func testDue(f *fixture) {
 	}
 }
 
+// TestWaitingMany waits for more than is counted.
+func TestWaitingMany(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
+		workspace := f.workspace("one")
+		webhook := f.webhook(workspace)
+		many := slices.Repeat([]postroom.WebhookID{webhook}, 1000)
+		for range postroom.MaxWaiting / len(many) {
+			f.publish(f.publication(workspace, noon(), postroom.StateFresh, many...))
+		}
+		check := func(want int64, wantMore bool, wantSince time.Time) {
+			t.Helper()
+			n, more, since, err := f.s.Waiting(f.ctx, workspace, webhook)
+			f.must(err)
+			if n != min(want, postroom.MaxWaiting) || more != wantMore || since == nil || !since.Equal(wantSince) {
+				t.Errorf("%d (more: %v) wait since %v; want %d (%v) since %s", n, more, since, want, wantMore, wantSince)
+			}
+			if n, more, _, err := f.s.WaitingOf(f.ctx, workspace); err != nil || n != min(want, postroom.MaxWaiting) || more != wantMore {
+				t.Errorf("for all webhooks %d (more: %v) wait, %v", n, more, err)
+			}
+			if n, err := f.s.CountQueue(f.ctx, workspace, webhook); err != nil || n != want {
+				t.Errorf("the queue has %d, %v; want %d", n, err, want)
+			}
+		}
+		check(postroom.MaxWaiting, false, noon())
+		f.publish(f.publication(workspace, at(-time.Hour), postroom.StateRetry, webhook)) // behind the others in the index
+		check(postroom.MaxWaiting+1, true, at(-time.Hour))
+	})
+}
+
 func testWaitingAndBacklog(f *fixture) {
 	t := f.t
 	workspace, other := f.workspace("one"), f.workspace("other")

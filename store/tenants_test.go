@@ -151,6 +151,10 @@ func TestTenants(t *testing.T) {
 				n, err := f.s.CountQueue(f.ctx, mine, webhook)
 				return empty(int(n), err)
 			}},
+			{"WebhookHealths", func() error {
+				all, err := f.s.WebhookHealths(f.ctx, mine, webhook, webhook)
+				return empty(len(all), err)
+			}},
 			{"WebhookHealth", func() error {
 				h, err := f.s.WebhookHealth(f.ctx, mine, webhook)
 				if !h.Healthy() {

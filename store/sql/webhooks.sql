@@ -48,6 +48,15 @@ DELETE FROM webhook_health WHERE workspace_id = $1 AND webhook_id = $2;
 -- name: webhook_health_get
 SELECT failures, failed_deliveries, failing_since, opens, open_until FROM webhook_health WHERE workspace_id = $1 AND webhook_id = $2;
 
+-- name: webhook_health_page
+-- For a page of webhooks, which is a range of ids. The newest attempt's time and status come as one number: time * 1000 + status.
+SELECT w.id, h.failures, h.failed_deliveries, h.failing_since, h.open_until,
+  (SELECT max(o.at * 1000 + o.status_code) FROM rollups_open o WHERE o.workspace_id = w.workspace_id AND o.webhook_id = w.id),
+  (SELECT r.at * 1000 + r.status_code FROM rollups r WHERE r.workspace_id = w.workspace_id AND r.webhook_id = w.id AND r.step = 86400
+   ORDER BY r.starts_at DESC LIMIT 1)
+FROM webhooks w LEFT JOIN webhook_health h ON h.webhook_id = w.id
+WHERE w.workspace_id = $1 AND w.id >= $2 AND w.id <= $3 AND w.deleted_at IS NULL;
+
 -- name: webhook_health_list
 -- For a node that starts: the webhooks of all workspaces that are failing.
 SELECT webhook_id, failures, failed_deliveries, failing_since, opens, open_until FROM webhook_health WHERE webhook_id > $1 ORDER BY webhook_id LIMIT $2;
