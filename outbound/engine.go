@@ -83,7 +83,7 @@ type Engine struct {
 	lanes    *lanes
 	results  chan *postroom.Finish
 	abandon  chan struct{} // closed when nothing is waited for any more
-	metrics  Metrics
+	metrics  *Metrics
 
 	watchers watchers
 	workers  sync.WaitGroup
@@ -116,6 +116,7 @@ func New(c Config) *Engine {
 		lanes:   newLanes(c.Now, c.Workers),
 		results: make(chan *postroom.Finish, maxResults),
 		abandon: make(chan struct{}),
+		metrics: newMetrics(),
 	}
 }
 

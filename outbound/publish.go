@@ -49,6 +49,7 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
 		}
 		failpoint.Hit(failpoint.PublishBegun)
 		if err := e.store.Publish(ctx, pubs); err != nil {
+			e.metrics.unpublished.Add(int64(len(pubs)))
 			e.cancelReservations(pubs)
 			return err
 		}
@@ -109,6 +110,7 @@ func (e *Engine) published(pubs []*postroom.Publication, events []*Outgoing) (ag
 			e.Changed(p.Event.WorkspaceID, postroom.WebhookID{})
 			again = append(again, o)
 		case p.Duplicate != nil:
+			e.metrics.duplicates.Add(1)
 			e.cancelReservations(pubs[i : i+1])
 			o.Duplicate = p.Duplicate
 		default:
@@ -121,6 +123,7 @@ func (e *Engine) published(pubs []*postroom.Publication, events []*Outgoing) (ag
 
 // handOver gives the deliveries that are stored to their lanes. What is parked comes when its turn does.
 func (e *Engine) handOver(p *postroom.Publication) {
+	e.metrics.published.Add(1)
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
 		switch leased := d.State == postroom.StateLeased; {

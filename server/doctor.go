@@ -88,17 +88,23 @@ func listenFinding(cfg config.Config) finding {
 const lowDisk = 1 << 30
 
 func diskFinding(cfg config.Config) finding {
-	var fs syscall.Statfs_t
 	dir := cfg.Database.Dir()
-	if err := syscall.Statfs(dir, &fs); err != nil {
+	free, err := diskFree(dir)
+	if err != nil {
 		return finding{"disk", false, fmt.Sprintf("the folder %s cannot be looked at: %v", filepath.Clean(dir), err)}
 	}
-	free := int64(fs.Bavail) * fs.Bsize
 	said := fmt.Sprintf("%.1f GiB free at %s", float64(free)/(1<<30), filepath.Clean(dir))
 	if free < lowDisk {
 		return finding{"disk", false, said + ": when it is full, events are refused"}
 	}
 	return finding{"disk", true, said}
+}
+
+// diskFree is how many bytes are left for us on the disk of a folder.
+func diskFree(dir string) (int64, error) {
+	var fs syscall.Statfs_t
+	err := syscall.Statfs(dir, &fs)
+	return int64(fs.Bavail) * fs.Bsize, err
 }
 
 func databaseFindings(ctx context.Context, cfg config.Config, db *store.Store) []finding {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/catalogue"
@@ -30,6 +32,9 @@ type parts struct {
 	store   *store.Store
 	engine  *outbound.Engine
 	app     *app.App
+
+	upkeepDone *prometheus.GaugeVec // when each task of upkeep was last done
+	readings   *queueReadings
 }
 
 // open opens the database and puts the parts together.
@@ -66,7 +71,8 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
-	return &parts{version, db, engine, application}, nil
+	return &parts{version: version, store: db, engine: engine, app: application, upkeepDone: newUpkeepDone(),
+		readings: &queueReadings{store: db, dir: cfg.Database.Dir(), log: log, now: time.Now}}, nil
 }
 
 func userAgent(version string) string {

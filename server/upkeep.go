@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/postroom/postroom/config"
 )
 
@@ -40,20 +42,43 @@ func again(ctx context.Context, every time.Duration, f func()) {
 	}
 }
 
+// The tasks of upkeep, as a label.
+const (
+	taskCompact = "compact"
+	taskExpire  = "expire"
+)
+
+func newUpkeepDone() *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "postroom_upkeep_done_timestamp_seconds",
+		Help: "When a task of upkeep was last done without an error; at first, when the server started."}, []string{"task"})
+	for _, task := range []string{taskCompact, taskExpire} {
+		g.WithLabelValues(task).SetToCurrentTime()
+	}
+	return g
+}
+
 func (p *parts) compact(ctx context.Context, log *slog.Logger) {
-	if _, err := p.store.Compact(ctx, time.Now()); err != nil && ctx.Err() == nil {
+	switch _, err := p.store.Compact(ctx, time.Now()); {
+	case err == nil:
+		p.upkeepDone.WithLabelValues(taskCompact).SetToCurrentTime()
+	case ctx.Err() == nil:
 		log.Error("statistics could not be moved into hours and days; trying again later", "error", err)
 	}
 }
 
 func (p *parts) expire(ctx context.Context, cfg config.Config, log *slog.Logger) {
 	now := time.Now()
-	if err := p.store.Maintain(ctx, now); err != nil && ctx.Err() == nil {
-		log.Error("maintenance of the database failed; trying again later", "error", err)
+	maintaining := p.store.Maintain(ctx, now)
+	if maintaining != nil && ctx.Err() == nil {
+		log.Error("maintenance of the database failed; trying again later", "error", maintaining)
 	}
 	var rows int64
-	if err := p.store.Expire(ctx, now.Add(-cfg.Retention), now, func(n int64) { rows += n }); err != nil && ctx.Err() == nil {
-		log.Error("deleting old data failed; trying again later", "error", err)
+	expiring := p.store.Expire(ctx, now.Add(-cfg.Retention), now, func(n int64) { rows += n })
+	if expiring != nil && ctx.Err() == nil {
+		log.Error("deleting old data failed; trying again later", "error", expiring)
+	}
+	if maintaining == nil && expiring == nil {
+		p.upkeepDone.WithLabelValues(taskExpire).SetToCurrentTime()
 	}
 	if rows > 0 {
 		log.Info("old data deleted", "rows_or_partitions", rows)

@@ -128,7 +128,8 @@ func TestSQLitePlans(t *testing.T) {
 
 	// These read a whole table, each for a reason: it is small, or the step is bounded, or it happens once.
 	wholeTable := map[string]string{
-		"workspace_list": "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
+		"queue_state_oldest": "one look into the index for each workspace",
+		"workspace_list":     "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
 		"expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
 		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
@@ -146,6 +147,9 @@ func TestSQLitePlans(t *testing.T) {
 		"queue_oldest":            "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_discard":           "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_webhooks":          "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_state_count":       "COVERING INDEX deliveries_queue (state=?)",
+		"queue_state_oldest":      "deliveries_trouble (workspace_id=? AND state=?)",
+		"queue_state_due":         "deliveries_queue (state=? AND webhook_id>?)",
 		"queue_backlog":           "deliveries_queue (state<?)",
 		"delivery_finish":         "(workspace_id=? AND id=?)",
 		"delivery_set_due":        "(workspace_id=? AND id=?)",

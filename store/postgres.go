@@ -192,7 +192,6 @@ func (s *postgresStore) commit(node postroom.NodeID, batch []*op) {
 	err := s.commitTogether(node, batch)
 	switch {
 	case err == nil:
-		s.metrics.Ops.add(len(batch))
 	case lostConnection(err):
 	case len(batch) > 1:
 		for i := range batch {
@@ -253,6 +252,7 @@ func lostConnection(err error) bool {
 }
 
 func (s *postgresStore) commitTogether(node postroom.NodeID, batch []*op) error {
+	began := time.Now()
 	work := postgresBatch{node: node}
 	for _, o := range batch {
 		work.pubs = append(work.pubs, o.pubs...)
@@ -260,10 +260,10 @@ func (s *postgresStore) commitTogether(node postroom.NodeID, batch []*op) error 
 		work.dues = append(work.dues, o.dues...)
 	}
 	if err := guarded(func() error { return s.attemptCommit(work) }); err != nil {
-		s.metrics.Failed.add(1)
+		s.metrics.failed()
 		return err
 	}
-	s.metrics.Commits.add(1)
+	s.metrics.committed(len(batch), time.Since(began))
 	return nil
 }
 

@@ -31,7 +31,7 @@ type Store struct {
 	log     *slog.Logger
 	now     func() time.Time
 	applied []string
-	metrics Metrics
+	metrics *Metrics
 	closing sync.Once
 }
 
@@ -65,7 +65,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Store{log: c.Log, now: c.Now}
+	s := &Store{log: c.Log, now: c.Now, metrics: newMetrics()}
 	var err error
 	switch {
 	case strings.HasPrefix(c.URL, "sqlite:"):
@@ -74,14 +74,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 			return nil, err
 		}
 		s.where = filepath.Clean(strings.TrimPrefix(c.URL, "sqlite:"))
-		s.backend, s.applied, err = openSQLite(ctx, s.where, s.texts, c, &s.metrics)
+		s.backend, s.applied, err = openSQLite(ctx, s.where, s.texts, c, s.metrics)
 	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
 		s.dialect = postgres
 		if s.texts, err = loadSQL(postgres); err != nil {
 			return nil, err
 		}
 		s.where = "PostgreSQL"
-		s.backend, s.applied, err = openPostgres(ctx, c.URL, s.texts, c, &s.metrics)
+		s.backend, s.applied, err = openPostgres(ctx, c.URL, s.texts, c, s.metrics)
 	default:
 		return nil, fmt.Errorf("the database %q is neither sqlite:PATH nor postgres://…", c.URL)
 	}
@@ -133,7 +133,7 @@ func (s *Store) SetMeta(ctx context.Context, key string, value []byte) error {
 }
 
 // Metrics are the committer's counters.
-func (s *Store) Metrics() *Metrics { return &s.metrics }
+func (s *Store) Metrics() *Metrics { return s.metrics }
 
 // Info is what an operator wants to know of the database.
 type Info struct {
@@ -145,13 +145,6 @@ type Info struct {
 
 // Info asks the database about itself.
 func (s *Store) Info(ctx context.Context) (Info, error) { return s.info(ctx) }
-
-// Metrics counts what the committer did; the server publishes it.
-type Metrics struct {
-	Commits counter // transactions committed
-	Ops     counter // writes that shared them
-	Failed  counter // transactions that failed
-}
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 

@@ -80,3 +80,27 @@ GROUP BY d.webhook_id, coalesce(w.status, 'deleted') ORDER BY count(*) DESC LIMI
 SELECT workspace_id, webhook_id, order_key, state FROM deliveries
 WHERE state < 10 AND order_key IS NOT NULL AND (webhook_id, order_key) > ($1, $2)
 ORDER BY webhook_id, order_key, state, due_at LIMIT 1;
+
+-- name: queue_state_count
+-- For the metrics: how much of the queue is in one state. It reads that part of the index.
+SELECT count(*) FROM deliveries WHERE state = $1 AND state < 10;
+
+-- name: queue_state_oldest
+-- For the metrics: the oldest delivery of all workspaces that waits in a state, held ones too.
+SELECT o.id FROM (
+  SELECT (SELECT d.id FROM deliveries d WHERE d.workspace_id = w.id AND d.state = $1 AND d.state <> 0 AND d.state <> 10 ORDER BY d.id LIMIT 1) AS id
+  FROM workspaces w) AS o
+WHERE o.id IS NOT NULL ORDER BY o.id LIMIT 1;
+
+-- name: queue_state_due
+-- For the metrics: since when the first delivery of a state is due of which nothing but Postroom keeps the attempt waiting. It walks from
+-- one webhook to the next, as queue_webhooks does, and leaves out those that hold and those whose breaker is open.
+WITH RECURSIVE w (webhook_id) AS (
+  SELECT (SELECT webhook_id FROM deliveries WHERE state = $1 AND state < 10 ORDER BY webhook_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT d.webhook_id FROM deliveries d WHERE d.state = $1 AND d.state < 10 AND d.webhook_id > w.webhook_id ORDER BY d.webhook_id LIMIT 1)
+  FROM w WHERE w.webhook_id IS NOT NULL)
+SELECT (SELECT d.due_at FROM deliveries d WHERE d.state = $1 AND d.state < 10 AND d.webhook_id = w.webhook_id ORDER BY d.due_at LIMIT 1) AS due_at
+FROM w JOIN webhooks h ON h.id = w.webhook_id AND h.status = 'active' AND h.deleted_at IS NULL
+WHERE NOT EXISTS (SELECT 1 FROM webhook_health b WHERE b.webhook_id = w.webhook_id AND b.open_until IS NOT NULL)
+ORDER BY due_at LIMIT 1;
