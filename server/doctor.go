@@ -2,18 +2,15 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
-	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/config"
-	"github.com/postroom/postroom/internal/seal"
-	"github.com/postroom/postroom/outbound"
 	"github.com/postroom/postroom/store"
 )
 
@@ -36,68 +33,124 @@ func Migrate(ctx context.Context, cfg config.Config, out io.Writer) error {
 	return db.Close()
 }
 
-// finding is what one look of the doctor found.
-type finding struct {
-	what string
-	ok   bool
-	said string
+// Checkup is what the doctor found.
+type Checkup struct {
+	OK       bool      `json:"ok"` // there is no trouble; there may be warnings
+	Findings []Finding `json:"findings"`
 }
 
-// ErrUnwell means that Doctor found trouble; it has said which.
-var ErrUnwell = errors.New("there is trouble: see above")
+// Finding is what one look of the doctor found.
+type Finding struct {
+	Check   string  `json:"check"`   // what was looked at, in a word
+	Status  Verdict `json:"status"`  // whether that is well
+	Finding string  `json:"finding"` // what was seen, in a sentence
+	Advice  string  `json:"advice"`  // what to do about it; empty for nothing
+}
+
+// Verdict says how bad a finding is.
+type Verdict string
+
+// The verdicts.
+const (
+	Well    Verdict = "ok"
+	Warning Verdict = "warning" // it may become trouble, or is trouble of a receiver
+	Trouble Verdict = "trouble" // it is trouble of this installation
+)
+
+func well(check, said string, args ...any) Finding {
+	return Finding{check, Well, fmt.Sprintf(said, args...), ""}
+}
+
+func bad(status Verdict, check, said, advice string) Finding {
+	return Finding{check, status, said, advice}
+}
+
+// broken is a look that failed.
+func broken(check string, err error) Finding {
+	return bad(Trouble, check, "This could not be looked at: "+err.Error()+".", "")
+}
 
 // Doctor looks an installation over, changes nothing, and explains what it finds.
-func Doctor(ctx context.Context, cfg config.Config, out io.Writer) error {
-	findings := []finding{listenFinding(cfg)}
+func Doctor(ctx context.Context, cfg config.Config) (Checkup, error) {
+	findings := []Finding{listenFinding(cfg), filesFinding()}
 	if cfg.Database.Kind == config.SQLite {
-		findings = append(findings, diskFinding(cfg))
+		findings = append(findings, diskFindings(cfg)...)
 	}
-	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), ReadOnly: true})
-	if err != nil {
-		findings = append(findings, finding{"database", false, err.Error()})
-	} else {
-		findings = append(findings, databaseFindings(ctx, cfg, db)...)
-		if err := db.Close(); err != nil {
-			findings = append(findings, finding{"database", false, err.Error()})
-		}
-	}
-	unwell := false
+	findings = append(findings, databaseFindings(ctx, cfg, time.Now())...)
+	c := Checkup{OK: true, Findings: findings}
 	for _, f := range findings {
-		mark := "✓"
-		if !f.ok {
-			mark, unwell = "✗", true
-		}
-		_, _ = fmt.Fprintf(out, "%s %-12s %s\n", mark, f.what, f.said)
+		c.OK = c.OK && f.Status != Trouble
 	}
-	if unwell {
-		return ErrUnwell
-	}
-	return nil
+	return c, nil
 }
 
-func listenFinding(cfg config.Config) finding {
+func listenFinding(cfg config.Config) Finding {
 	conn, err := net.DialTimeout("tcp", cfg.Listen, time.Second)
 	if err != nil {
-		return finding{"server", true, "nothing listens at " + cfg.Listen + ": the server is not running, or runs elsewhere"}
+		return well("server", "Nothing listens at %s: the server is not running, or runs elsewhere.", cfg.Listen)
 	}
 	_ = conn.Close()
-	return finding{"server", true, "something listens at " + cfg.Listen}
+	return well("server", "Something listens at %s.", cfg.Listen)
 }
 
-// lowDisk is when a disk counts as nearly full.
-const lowDisk = 1 << 30
+// fewFiles is how many open files are few: each connection is one, and there may be 1024 attempts at once beside the publishers.
+const fewFiles = 4096
 
-func diskFinding(cfg config.Config) finding {
-	dir := cfg.Database.Dir()
+func filesFinding() Finding {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return broken("open files", err)
+	}
+	return judgeFiles(uint64(limit.Cur)) //nolint:unconvert // its type differs from system to system
+}
+
+func judgeFiles(limit uint64) Finding {
+	if limit < fewFiles {
+		return bad(Warning, "open files", fmt.Sprintf("A process that is started as this one may open %d files and connections.", limit),
+			fmt.Sprintf("Let the server have %d or more: LimitNOFILE= of systemd, `ulimit -n` in a shell.", fewFiles))
+	}
+	return well("open files", "A process that is started as this one may open %d files and connections.", limit)
+}
+
+// Bounds of what is wrong with disks.
+const (
+	lowDisk    = 1 << 30   // free: then a disk counts as nearly full
+	largeWAL   = 512 << 20 // then something keeps SQLite from copying it back
+	otherFiles = 0o077     // permissions that others should not have
+)
+
+func diskFindings(cfg config.Config) (found []Finding) {
+	dir := filepath.Clean(cfg.Database.Dir())
 	free, err := diskFree(dir)
 	if err != nil {
-		return finding{"disk", false, fmt.Sprintf("the folder %s cannot be looked at: %v", filepath.Clean(dir), err)}
+		return []Finding{broken("disk", fmt.Errorf("the folder %s: %w", dir, err))}
 	}
-	said := fmt.Sprintf("%.1f GiB free at %s", float64(free)/(1<<30), filepath.Clean(dir))
+	var wal int64
+	if file, err := os.Stat(cfg.Database.Path + "-wal"); err == nil {
+		wal = file.Size()
+	}
+	found = append(found, judgeDisk(dir, free), judgeWAL(wal))
+	if file, err := os.Stat(filepath.Join(dir, keyFile)); err == nil && file.Mode().Perm()&otherFiles != 0 {
+		found = append(found, bad(Trouble, "secret key", fmt.Sprintf("Others than its owner may use the file %s.", filepath.Join(dir, keyFile)),
+			"Run chmod 600 on it. If others may have read it, give the server a new installation's key and rotate the webhooks' secrets."))
+	}
+	return found
+}
+
+func judgeDisk(dir string, free int64) Finding {
+	said := fmt.Sprintf("The disk has %s left at %s.", size(free), dir)
 	if free < lowDisk {
-		return finding{"disk", false, said + ": when it is full, events are refused"}
+		return bad(Trouble, "disk", said, "Make room, or keep less with --retention: when the disk is full, events are refused.")
 	}
-	return finding{"disk", true, said}
+	return well("disk", "%s", said)
+}
+
+func judgeWAL(bytes int64) Finding {
+	said := fmt.Sprintf("The log that SQLite writes first has %s.", size(bytes))
+	if bytes > largeWAL {
+		return bad(Warning, "write-ahead log", said, "Something reads the database for very long, such as a backup or a shell: end it, and the log shrinks.")
+	}
+	return well("write-ahead log", "%s", said)
 }
 
 // diskFree is how many bytes are left for us on the disk of a folder.
@@ -107,76 +160,14 @@ func diskFree(dir string) (int64, error) {
 	return int64(fs.Bavail) * fs.Bsize, err
 }
 
-func databaseFindings(ctx context.Context, cfg config.Config, db *store.Store) []finding {
-	info, err := db.Info(ctx)
-	if err != nil {
-		return []finding{{"database", false, err.Error()}}
-	}
-	found := []finding{{"database", true, fmt.Sprintf("%s %s, %.1f MiB, %s", info.Kind, info.Version, float64(info.SizeBytes)/(1<<20), info.Detail)},
-		secretFinding(ctx, cfg, db)}
-	return append(found, queueFindings(ctx, db)...)
-}
-
-func secretFinding(ctx context.Context, cfg config.Config, db *store.Store) finding {
-	key, err := secretKey(cfg, false)
-	if err != nil {
-		return finding{"secret key", false, err.Error()}
-	}
-	sealer, err := seal.New(key)
-	if err != nil {
-		return finding{"secret key", false, err.Error()}
-	}
-	n, bad, err := checkSecrets(ctx, db, sealer)
+// size writes bytes for people.
+func size(bytes int64) string {
 	switch {
-	case err != nil:
-		return finding{"secret key", false, err.Error()}
-	case bad > 0:
-		return finding{"secret key", false, fmt.Sprintf("%d of %d signing secrets cannot be opened with it: it is another key than the one they were sealed with", bad, n)}
-	}
-	return finding{"secret key", true, fmt.Sprintf("opens all %d signing secrets", n)}
-}
-
-// queueFindings tells what waits, webhook by webhook, and what is overdue.
-func queueFindings(ctx context.Context, db *store.Store) []finding {
-	now := time.Now()
-	backlog, err := db.Backlog(ctx, now, maxBacklogLines)
-	if err != nil {
-		return []finding{{"queue", false, err.Error()}}
-	}
-	found := []finding{}
-	for _, b := range backlog {
-		f := finding{"queue", true, fmt.Sprintf("%s (%s): %d deliveries wait, the first since %s", b.WebhookID, b.Status, b.Waiting, b.Since.Format(postroom.TimestampFormat))}
-		if b.Stuck > 0 {
-			f.ok = false
-			f.said += fmt.Sprintf("; the lease of %d ran out more than a minute ago and nobody has taken them over: is a server running?", b.Stuck)
-		}
-		found = append(found, f)
-	}
-	if len(found) == 0 {
-		found = append(found, finding{"queue", true, "nothing waits"})
-	}
-	return found
-}
-
-const maxBacklogLines = 20
-
-// checkSecrets tries to open every signing secret.
-func checkSecrets(ctx context.Context, db *store.Store, sealer *seal.Sealer) (n, bad int, err error) {
-	const page = 500
-	var after postroom.SecretID
-	for {
-		secrets, err := db.SealedSecrets(ctx, after, page)
-		if err != nil {
-			return n, bad, err
-		}
-		for _, s := range secrets {
-			n, after = n+1, s.ID
-			if _, err := sealer.Open(outbound.SecretContext(s.WebhookID), s.Sealed); err != nil {
-				bad++
-			}
-		}
-		if len(secrets) < page {
-			return n, bad, nil
-		}
+	case bytes >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+	case bytes >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+	default:
+		return fmt.Sprintf("%d bytes", bytes)
 	}
 }

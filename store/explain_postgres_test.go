@@ -98,6 +98,9 @@ func TestPostgresPlans(t *testing.T) {
 	calls := map[string]call{
 		"queue_claim":             {[]any{int64(1), webhook, later, later, 100}, nil},
 		"queue_next_due":          {[]any{int64(1), webhook}, []string{"webhook_id", "state"}},
+		"queue_stuck":             {[]any{later}, []string{"state"}},
+		"event_oldest":            {nil, nil},
+		"event_newest":            {nil, nil},
 		"queue_state_count":       {[]any{int64(1)}, []string{"state"}},
 		"queue_state_oldest":      {[]any{int64(1)}, []string{"workspace_id", "state"}},
 		"queue_state_due":         {[]any{int64(1)}, []string{"state"}},

@@ -128,6 +128,7 @@ func TestSQLitePlans(t *testing.T) {
 
 	// These read a whole table, each for a reason: it is small, or the step is bounded, or it happens once.
 	wholeTable := map[string]string{
+		"rollup_open_oldest": "small, and for the doctor",
 		"queue_state_oldest": "one look into the index for each workspace",
 		"workspace_list":     "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
@@ -136,7 +137,8 @@ func TestSQLitePlans(t *testing.T) {
 	}
 	// These look at all rows of a workspace on purpose.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
-		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions"}
+		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
+		"event_oldest", "event_newest"} // one row of each, from an end of the index
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
 		"queue_claim":             "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
@@ -147,6 +149,7 @@ func TestSQLitePlans(t *testing.T) {
 		"queue_oldest":            "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_discard":           "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_webhooks":          "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_stuck":             "deliveries_queue (state=?)",
 		"queue_state_count":       "COVERING INDEX deliveries_queue (state=?)",
 		"queue_state_oldest":      "deliveries_trouble (workspace_id=? AND state=?)",
 		"queue_state_due":         "deliveries_queue (state=? AND webhook_id>?)",

@@ -86,7 +86,7 @@ func applyMigrations(ctx context.Context, conn *sql.Conn, d dialect, all []migra
 	return applied, nil
 }
 
-func appliedMigrations(ctx context.Context, conn *sql.Conn) (map[string]bool, error) {
+func appliedMigrations(ctx context.Context, conn conn) (map[string]bool, error) {
 	rows, err := conn.QueryContext(ctx, `SELECT name FROM schema_migrations`)
 	if err != nil {
 		return nil, err

@@ -207,27 +207,3 @@ func (s *Store) AddDeliveries(ctx context.Context, e *postroom.Event, deliveries
 		return nil
 	})
 }
-
-// Backlog is what waits for one webhook.
-type Backlog struct {
-	WebhookID postroom.WebhookID
-	Status    string // of the webhook
-	Waiting   int64
-	Since     time.Time // when the first was or will be due
-	Stuck     int64     // leased ones whose lease ran out more than a minute ago
-}
-
-// Backlog lists the webhooks for which most waits. It reads the index of the whole queue: it is for the doctor.
-func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) (all []Backlog, err error) {
-	err = s.read(ctx, func(q querier) error {
-		return q.each(ctx, "queue_backlog", func(row func(...any) error) error {
-			var b Backlog
-			var since int64
-			err := row(&b.WebhookID, &b.Status, &b.Waiting, &since, &b.Stuck)
-			b.Since = fromMicros(since)
-			all = append(all, b)
-			return err
-		}, micros(now.Add(-time.Minute)), limit)
-	})
-	return all, err
-}

@@ -37,3 +37,14 @@ FROM attempts WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY claim;
 -- The deliveries of one webhook in a range of ids, from old to new.
 SELECT id, event_id, event_type, state FROM deliveries
 WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id < $4 ORDER BY id LIMIT $5;
+
+-- name: event_oldest
+-- For the doctor: of all workspaces.
+SELECT o.id FROM (
+  SELECT (SELECT e.id FROM events e WHERE e.workspace_id = w.id ORDER BY e.id LIMIT 1) AS id FROM workspaces w) AS o
+WHERE o.id IS NOT NULL ORDER BY o.id LIMIT 1;
+
+-- name: event_newest
+SELECT o.id FROM (
+  SELECT (SELECT e.id FROM events e WHERE e.workspace_id = w.id ORDER BY e.id DESC LIMIT 1) AS id FROM workspaces w) AS o
+WHERE o.id IS NOT NULL ORDER BY o.id DESC LIMIT 1;

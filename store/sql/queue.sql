@@ -69,11 +69,17 @@ WHERE state IN (1, 2, 3, 4) AND workspace_id = $1 AND id IN (
 
 -- name: queue_backlog
 -- For the doctor: what waits, by webhook. It reads the whole queue's index.
-SELECT d.webhook_id, coalesce(w.status, 'deleted'), count(*), min(d.due_at),
-  sum(CASE WHEN d.state = 0 AND d.due_at < $1 THEN 1 ELSE 0 END)
-FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook_id AND w.deleted_at IS NULL
-WHERE d.state < 10
-GROUP BY d.webhook_id, coalesce(w.status, 'deleted') ORDER BY count(*) DESC LIMIT $2;
+SELECT b.webhook_id, w.settings, coalesce(w.status, 'deleted'), b.waiting, b.due_at, b.stuck, h.failures, h.failing_since, h.open_until
+FROM (SELECT d.webhook_id, count(*) AS waiting, min(CASE WHEN d.state IN (1, 2, 3) THEN d.due_at END) AS due_at,
+        sum(CASE WHEN d.state = 0 AND d.due_at < $1 THEN 1 ELSE 0 END) AS stuck
+      FROM deliveries d INDEXED BY deliveries_queue WHERE d.state < 10 GROUP BY d.webhook_id ORDER BY count(*) DESC LIMIT $2) AS b
+LEFT JOIN webhooks w ON w.id = b.webhook_id AND w.deleted_at IS NULL
+LEFT JOIN webhook_health h ON h.webhook_id = b.webhook_id
+ORDER BY b.waiting DESC;
+
+-- name: queue_stuck
+-- For the doctor: leases that ran out before a time. Somebody should have taken them over.
+SELECT count(*) FROM deliveries WHERE state = 0 AND state < 10 AND due_at < $1;
 
 -- name: order_next
 -- Walks from one order key to the next: the first delivery in the line of the key that follows.

@@ -51,3 +51,7 @@ DELETE FROM rollups_open WHERE workspace_id = $1;
 
 -- name: purge_rollups
 DELETE FROM rollups WHERE workspace_id = $1;
+
+-- name: rollup_open_oldest
+-- For the doctor: the oldest minute that has not been moved. The table is small, unless nobody moves them.
+SELECT minute FROM rollups_open ORDER BY minute LIMIT 1;

@@ -92,3 +92,12 @@ DELETE FROM webhooks WHERE deleted_at IS NOT NULL AND deleted_at < $1;
 -- name: webhook_sealed
 -- Sealed secrets of all workspaces, for the doctor's check of the secret key.
 SELECT id, webhook_id, sealed FROM webhook_secrets WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: webhook_sealed_auth
+-- Sealed credentials of all workspaces, for the doctor's check of the secret key.
+SELECT id, auth FROM webhooks WHERE id > $1 AND auth IS NOT NULL AND deleted_at IS NULL ORDER BY id LIMIT $2;
+
+-- name: webhook_failing
+-- For the doctor: the webhooks of all workspaces that have been failing the longest.
+SELECT h.webhook_id, w.settings, w.status, h.failures, h.failing_since, h.open_until
+FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id AND w.deleted_at IS NULL ORDER BY h.failing_since LIMIT $1;
