@@ -31,7 +31,9 @@ func TestLaneCounts(t *testing.T) {
 			}
 		}
 		named("slow.one", nil)
-		named("limited.one", func(w *storedHook) { w.RateLimit = &postroom.RateLimit{Limit: 1, Period: postroom.Duration(time.Minute)} })
+		named("limited.one", func(w *storedHook) {
+			w.RateLimit = &postroom.RateLimit{Limit: 1, Period: postroom.Duration(time.Minute)}
+		})
 		named("down.one", nil)
 		paused := named("paused.one", nil)
 		named("retrying.one", nil)
