@@ -26,8 +26,12 @@ const maxRematches = 10
 
 // Publish matches events, stores them with their deliveries in one commit, and hands those deliveries to their lanes for
 // which there is room. When it returns without an error all of it is durable; it does not give up before that is known.
-func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
-	ctx = context.WithoutCancel(ctx)
+func (e *Engine) Publish(ctx context.Context, events []*Outgoing) (err error) {
+	if len(events) == 0 {
+		return nil
+	}
+	ctx, span := e.trace.Publish(context.WithoutCancel(ctx), events[0].Event.WorkspaceID, len(events))
+	defer func() { span.End(err) }()
 	for try := 0; len(events) > 0; try++ {
 		pubs := make([]*postroom.Publication, len(events))
 		var index *subscriptions // the same for all: when it is stale, none of them may get ahead of those before it
@@ -42,13 +46,16 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
 				of = o.Event.WorkspaceID
 			}
 			p := e.prepare(o, index)
+			e.trace.Begun(ctx, o.Event.ID)
 			if try >= maxRematches {
 				p.Revision = 0 // what changed meanwhile may or may not be seen; the event is not refused for it
 			}
 			pubs[i] = p
 		}
 		failpoint.Hit(failpoint.PublishBegun)
-		if err := e.store.Publish(ctx, pubs); err != nil {
+		waiting := e.trace.Commit(ctx)
+		err := e.store.Publish(ctx, pubs)
+		if waiting.End(err); err != nil {
 			e.metrics.unpublished.Add(int64(len(pubs)))
 			e.cancelReservations(pubs)
 			return err

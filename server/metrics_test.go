@@ -17,7 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/config"
 	"github.com/postroom/postroom/internal/testenv"
 )
@@ -272,9 +274,19 @@ func TestQueueReadings(t *testing.T) {
 	}
 }
 
-// TestUpkeep does both tasks on a database that has nothing to do for them.
+// TestUpkeep does both tasks: what is older than the retention goes, which is on unless told otherwise, and statistics are moved.
 func TestUpkeep(t *testing.T) {
 	cfg := testConfig(t)
+	if cfg.Retention != 30*24*time.Hour {
+		t.Errorf("the retention is %s", cfg.Retention)
+	}
+	var webhook postroom.Webhook
+	installation(t, cfg, func(_ context.Context, p *parts, _ app.Caller, w postroom.Webhook) {
+		for _, age := range []time.Duration{cfg.Retention + time.Hour, cfg.Retention - time.Hour} {
+			fail(t, p, w, time.Now().Add(-age))
+		}
+		webhook = w
+	})
 	p := openParts(t, cfg)
 	began := float64(time.Now().Unix())
 	for _, task := range []string{taskCompact, taskExpire} {
@@ -282,6 +294,13 @@ func TestUpkeep(t *testing.T) {
 	}
 	p.compact(t.Context(), slog.New(slog.DiscardHandler))
 	p.expire(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	left, err := p.store.Deliveries(t.Context(), webhook.WorkspaceID, postroom.DeliveryFilter{}, nil, 10)
+	if err != nil || len(left) != 1 {
+		t.Errorf("%d deliveries are left, want the young one; %v", len(left), err)
+	}
+	if open, some, err := p.store.OpenSince(t.Context()); some || err != nil {
+		t.Errorf("statistics of %s are still to be moved, %v", open, err)
+	}
 	for task, at := range gather(t, newMetrics(p))["postroom_upkeep_done_timestamp_seconds"].values {
 		if at < began {
 			t.Errorf("%s was done at %v", task, at)

@@ -22,6 +22,7 @@ import (
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/seal"
+	"github.com/postroom/postroom/internal/tracing"
 	"github.com/postroom/postroom/outbound"
 	"github.com/postroom/postroom/store"
 )
@@ -33,6 +34,7 @@ type parts struct {
 	engine  *outbound.Engine
 	app     *app.App
 
+	trace      *tracing.Tracer      // nil for none
 	upkeepDone *prometheus.GaugeVec // when each task of upkeep was last done
 	readings   *queueReadings
 }
@@ -55,6 +57,10 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	tracer, err := openTracer(ctx, cfg, version, log)
+	if err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Node: postroom.NewID[postroom.NodeKind](time.Now()), Log: log})
 	if err != nil {
 		return nil, err
@@ -67,12 +73,20 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 		return nil, errors.Join(err, db.Close())
 	}
 	ids := &postroom.IDs{}
-	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log,
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log, Trace: tracer,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
-	return &parts{version: version, store: db, engine: engine, app: application, upkeepDone: newUpkeepDone(),
+	return &parts{version: version, store: db, engine: engine, app: application, trace: tracer, upkeepDone: newUpkeepDone(),
 		readings: &queueReadings{store: db, dir: cfg.Database.Dir(), log: log, now: time.Now}}, nil
+}
+
+// openTracer makes the tracer that the settings ask for; nil for none.
+func openTracer(ctx context.Context, cfg config.Config, version string, log *slog.Logger) (*tracing.Tracer, error) {
+	if cfg.OTLPEndpoint == nil {
+		return nil, nil
+	}
+	return tracing.New(ctx, tracing.Config{Endpoint: cfg.OTLPEndpoint, Version: version, Log: log})
 }
 
 func userAgent(version string) string {
