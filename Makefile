@@ -47,6 +47,14 @@ test-go: ## Run the Go tests with the race detector on SQLite and a private Post
 	go build -buildvcs=false -o .bin/withpostgres ./internal/testenv/withpostgres
 	CGO_ENABLED=1 .bin/withpostgres go test -race -timeout 10m $(PKG)
 
+# How often `make crash` kills the server, and what it draws at random (0 for any).
+KILLS ?= 100
+SEED ?= 0
+
+.PHONY: crash
+crash: ## Kill the server under load KILLS times (100) on SQLite and half as often on PostgreSQL, and show the account; SEED=… repeats one.
+	go test -tags crash -run TestCrashLong -timeout 2h -count 1 -v ./e2e -args -kills $(KILLS) -seed $(SEED)
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME seconds (5), all of them for at most FUZZTOTAL seconds (120).
 	scripts/fuzz

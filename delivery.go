@@ -50,7 +50,7 @@ type Attempt struct {
 	Request    SentRequest   `json:"request"`
 	Response   *Response     `json:"response"` // null without an answer
 	Error      *AttemptError `json:"error"`    // null after a success
-	Notes      []FieldError  `json:"notes"`    // where the webhook's payload could not be made as it was meant, and null was sent
+	Notes      []FieldError  `json:"notes"`    // where null was sent because the payload could not be made as it was meant; that a kept access token was refused
 }
 
 // Phases is where an attempt's time went. A phase that did not happen, such as connecting on a connection that was

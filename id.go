@@ -25,6 +25,7 @@ type (
 	WebhookKind       struct{}
 	SigningSecretKind struct{}
 	DeliveryKind      struct{}
+	ReplayKind        struct{}
 	NodeKind          struct{}
 )
 
@@ -34,6 +35,7 @@ func (EventKind) prefix() string         { return "evt_" }
 func (WebhookKind) prefix() string       { return "whk_" }
 func (SigningSecretKind) prefix() string { return "sec_" }
 func (DeliveryKind) prefix() string      { return "dlv_" }
+func (ReplayKind) prefix() string        { return "rpl_" }
 func (NodeKind) prefix() string          { return "nod_" }
 
 // The kinds of ids, one for each noun, so that the compiler notices when two are mixed up.
@@ -44,6 +46,7 @@ type (
 	WebhookID   = ID[WebhookKind]
 	SecretID    = ID[SigningSecretKind]
 	DeliveryID  = ID[DeliveryKind]
+	ReplayID    = ID[ReplayKind]
 	NodeID      = ID[NodeKind] // one run of the server
 )
 
@@ -80,7 +83,8 @@ func setTime(b []byte, t time.Time) {
 }
 
 // IDs makes ids that grow strictly within one process, even when the clock stands still or steps back: the 12 bits
-// after the milliseconds count (RFC 9562, 6.2, method 1). The zero value is ready, and is safe for concurrent use.
+// after the milliseconds count (RFC 9562, 6.2, method 1). A clock that steps back by a day or more was wrong before: ids then follow
+// it, as what is stored must not stay in the future. The zero value is ready, and is safe for concurrent use.
 type IDs struct {
 	mu   sync.Mutex
 	last uint64 // milliseconds<<12 | counter
@@ -88,12 +92,15 @@ type IDs struct {
 	left int
 }
 
+// stepBack is how far, in ticks of IDs, the clock may step back before ids follow it.
+const stepBack = uint64(24*time.Hour/time.Millisecond) << 12
+
 // Next makes the next id of kind K at the time now.
 func Next[K idKind](g *IDs, now time.Time) ID[K] {
 	var id ID[K]
 	g.mu.Lock()
 	tick := uint64(max(now.UnixMilli(), 0)) << 12
-	if tick <= g.last {
+	if tick <= g.last && g.last-tick < stepBack {
 		tick = g.last + 1 // borrows from the next millisecond when one holds more than 4096 ids
 	}
 	g.last = tick

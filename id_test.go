@@ -62,6 +62,18 @@ func TestIDsGrow(t *testing.T) {
 	}
 }
 
+// A clock that was days ahead, and is set right, is followed at once: else all ids would be of the future until it gets there.
+func TestIDsFollowAClockThatWasWrong(t *testing.T) {
+	g := &postroom.IDs{}
+	now := time.Now()
+	wrong := postroom.Next[postroom.EventKind](g, now.Add(365*24*time.Hour))
+	right := postroom.Next[postroom.EventKind](g, now)
+	next := postroom.Next[postroom.EventKind](g, now)
+	if right.String() >= wrong.String() || right.Time().Sub(now).Abs() > time.Second || next.String() <= right.String() {
+		t.Errorf("after %v come %v and %v", wrong.Time(), right.Time(), next.Time())
+	}
+}
+
 func TestIDsAreNeverMadeTwice(t *testing.T) {
 	g := &postroom.IDs{}
 	var mu sync.Mutex

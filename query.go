@@ -17,7 +17,8 @@ type PageQuery struct {
 	Cursor string // next_cursor or prev_cursor of another page; empty for the first
 }
 
-// Page is one page of a list, newest first.
+// Page is one page of a list, newest first. A page may hold less than was asked for, or nothing, and yet have a cursor: a
+// query looks at a bounded number of things.
 type Page[T any] struct {
 	Data       []T     `json:"data"`
 	NextCursor *string `json:"next_cursor"` // older things; null on the last page
@@ -52,11 +53,25 @@ func ParseCursor(s string) (Cursor, error) {
 }
 
 // NewPage cuts what a query found into a page. found holds up to limit+1 things in the direction of the query (oldest
-// first when the cursor asks for newer ones); id gives the place of a thing.
-func NewPage[T any](found []T, limit int, cursor *Cursor, id func(T) [16]byte) Page[T] {
+// first when the cursor asks for newer ones); id gives the place of a thing. rest, if not nil, is how far the query looked
+// before it gave up: then there may be more, even where it found little or nothing.
+func NewPage[T any](found []T, limit int, cursor *Cursor, rest *[16]byte, id func(T) [16]byte) Page[T] {
+	var end [16]byte
 	more := len(found) > limit
 	if more {
 		found = found[:limit]
+	}
+	switch {
+	case !more && rest != nil:
+		more, end = true, *rest
+	case len(found) > 0:
+		end = id(found[len(found)-1])
+	default:
+		return Page[T]{Data: []T{}}
+	}
+	first := end // of what is shown; of an empty page, the place up to which nothing is
+	if len(found) > 0 {
+		first = id(found[0])
 	}
 	newer := cursor != nil && cursor.Newer
 	if newer {
@@ -68,16 +83,23 @@ func NewPage[T any](found []T, limit int, cursor *Cursor, id func(T) [16]byte) P
 	if page.Data == nil {
 		page.Data = []T{}
 	}
-	if len(found) == 0 {
-		return page
+	pointer := func(c Cursor) *string {
+		s := c.String()
+		return &s
 	}
-	if more || newer {
-		s := Cursor{ID: id(found[len(found)-1])}.String()
-		page.NextCursor = &s
-	}
-	if newer && more || !newer && cursor != nil {
-		s := Cursor{Newer: true, ID: id(found[0])}.String()
-		page.PrevCursor = &s
+	switch {
+	case newer:
+		page.NextCursor = pointer(Cursor{ID: first})
+		if more {
+			page.PrevCursor = pointer(Cursor{Newer: true, ID: end})
+		}
+	default:
+		if more {
+			page.NextCursor = pointer(Cursor{ID: end})
+		}
+		if cursor != nil {
+			page.PrevCursor = pointer(Cursor{Newer: true, ID: first})
+		}
 	}
 	return page
 }
@@ -87,9 +109,9 @@ type EventFilter struct {
 	Type     string // a name, "group.*" or "*"
 	After    time.Time
 	Before   time.Time
-	Contact  string // an email address, or a contact's id
+	Contact  string // an email address, or the id, uid or phone of a contact without one
 	Campaign string
-	Text     string // is part of the data, of the newest events that the other filters let through
+	Text     string // is part of the data
 }
 
 // DeliveryFilter chooses deliveries. What is zero does not filter.

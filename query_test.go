@@ -42,7 +42,7 @@ func TestPagesCoverTheList(t *testing.T) {
 					}
 					c = &parsed
 				}
-				return postroom.NewPage(find(all, c, limit+1), limit, c, func(n int) (id [16]byte) {
+				return postroom.NewPage(find(all, c, limit+1), limit, c, nil, func(n int) (id [16]byte) {
 					id[15] = byte(n)
 					return id
 				})

@@ -83,7 +83,7 @@ type Finish struct {
 
 	// Set by the store.
 	Lost     bool // another claim was newer: the attempt was logged, the delivery left alone
-	Next     bool // the next delivery of the order key waits now in StateFresh
+	Next     bool // the next delivery of the order key waits now in StateFresh; says nothing when lost
 	Doubtful bool // an earlier try to store it failed in a way that leaves open whether it is stored
 }
 

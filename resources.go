@@ -86,6 +86,39 @@ type ResponseResource struct {
 	Truncated  bool     `json:"truncated"`
 }
 
+// ReplayResource is a replay as the API shows it, or a preview of one.
+type ReplayResource struct {
+	ID        *ReplayID                `json:"id"`         // null in a preview
+	WebhookID *WebhookID               `json:"webhook_id"` // null for all webhooks
+	After     *Timestamp               `json:"after"`
+	Before    Timestamp                `json:"before"`
+	Status    DeliveryStatus           `json:"status,omitempty"` // of the deliveries; left out for all
+	Types     []string                 `json:"types"`            // empty for all
+	State     ReplayState              `json:"state,omitempty"`  // left out in a preview
+	Reason    string                   `json:"reason,omitempty"`
+	Total     int64                    `json:"total"`
+	AtLeast   bool                     `json:"at_least"` // there may be more than Total
+	Done      int64                    `json:"done"`
+	Skipped   int64                    `json:"skipped"`
+	Withdrawn int64                    `json:"withdrawn"`
+	Waiting   *int64                   `json:"waiting,omitempty"`   // only where one replay is asked for
+	ByStatus  map[DeliveryStatus]int64 `json:"by_status,omitempty"` // only in a preview
+	ByType    map[string]int64         `json:"by_type,omitempty"`   // only in a preview
+	CreatedBy *KeyID                   `json:"created_by"`          // null in a preview
+	CreatedAt *Timestamp               `json:"created_at"`          // null in a preview
+	UpdatedAt *Timestamp               `json:"updated_at"`          // null in a preview
+	EndedAt   *Timestamp               `json:"ended_at"`            // null while there is work to do
+}
+
+// ExportedAttempt is an attempt as an export shows it, with what it was made for.
+type ExportedAttempt struct {
+	DeliveryID DeliveryID `json:"delivery_id"`
+	EventID    string     `json:"event_id"`
+	EventType  string     `json:"event_type"`
+	WebhookID  WebhookID  `json:"webhook_id"`
+	AttemptResource
+}
+
 // Problem is an error as the API shows it (RFC 9457, application/problem+json).
 type Problem struct {
 	Type   string       `json:"type"`

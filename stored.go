@@ -19,14 +19,6 @@ type Subscription struct {
 	Settings WebhookSettings
 }
 
-// Replayable is a delivery that can be made again.
-type Replayable struct {
-	ID      DeliveryID
-	EventID EventID
-	Type    string
-	State   DeliveryState
-}
-
 // IdempotencyRecord is what is known of an Idempotency-Key.
 type IdempotencyRecord struct {
 	Hash   []byte // SHA-256 of the request

@@ -108,35 +108,6 @@ type DisableAfter struct {
 	For      Duration `json:"for"`      // time since the last success
 }
 
-// Auth is how a webhook proves itself to its receiver, besides the signature. Values are write-only: they are sealed
-// before they are stored, and read back as Redacted.
-type Auth struct {
-	Type     AuthType          `json:"type"`
-	Header   string            `json:"header,omitempty"`   // api_key: the header, by default X-API-Key
-	Key      string            `json:"key,omitempty"`      // api_key
-	Token    string            `json:"token,omitempty"`    // bearer
-	Username string            `json:"username,omitempty"` // basic
-	Password string            `json:"password,omitempty"` // basic
-	Headers  map[string]string `json:"headers,omitempty"`  // header
-	Query    map[string]string `json:"query,omitempty"`    // query
-}
-
-// AuthType names a way to prove oneself.
-type AuthType string
-
-// The ways that are offered.
-const (
-	AuthNone   AuthType = "none"
-	AuthAPIKey AuthType = "api_key"
-	AuthBearer AuthType = "bearer"
-	AuthBasic  AuthType = "basic"
-	AuthHeader AuthType = "header"
-	AuthQuery  AuthType = "query"
-)
-
-// Redacted stands where a secret value is not shown. Written back in a PATCH, it leaves the value as it was.
-const Redacted = "•••"
-
 // Secret is a signing secret of a webhook, without the secret itself.
 type Secret struct {
 	ID        SecretID   `json:"id"`

@@ -12,7 +12,7 @@ import (
 
 // callOf is a valid call of an operation: its path, its body and the headers that it needs.
 func callOf(op *huma.Operation) (path, body string, headers []string) {
-	path = strings.NewReplacer("{id}", "crm", "{type}", "email.opened").Replace(op.Path)
+	path = strings.NewReplacer("{id}", "crm", "{type}", "email.opened", "{name}", "standard").Replace(op.Path)
 	switch op.OperationID {
 	case "get-event", "replay-event":
 		path = strings.Replace(path, "crm", "order-1", 1)

@@ -26,23 +26,14 @@ type pauseInput struct {
 }
 
 type resumeInput struct {
-	Held string `json:"held" doc:"What becomes of the deliveries that were held: release sends them, discard cancels them." enum:"release,discard" default:"release"`
+	Held   string `json:"held" doc:"What becomes of the deliveries that were held: release sends them, discard cancels them." enum:"release,discard" default:"release"`
+	DryRun bool   `json:"dry_run" doc:"Change nothing, and answer what would happen."`
 }
 
 type resumed struct {
 	postroom.Webhook
-	Held int64 `json:"held" doc:"How many deliveries had been held."`
-}
-
-type replayInput struct {
-	After  *postroom.Timestamp     `json:"after" doc:"Only deliveries made at this time or later."`
-	Before *postroom.Timestamp     `json:"before" doc:"Only deliveries made before this time."`
-	Status postroom.DeliveryStatus `json:"status" doc:"Only deliveries in this state." example:"failed"`
-	Type   string                  `json:"type" doc:"Only deliveries of this event type." example:"email.opened"`
-}
-
-type replayed struct {
-	Replayed int64 `json:"replayed" doc:"How many deliveries are made again."`
+	Held      int64               `json:"held" doc:"How many deliveries had been held."`
+	HeldSince *postroom.Timestamp `json:"held_since" doc:"When the oldest of them was made; null if there were none, or once they are released or discarded."`
 }
 
 func (a *api) routeWebhookActions(rt *router) {
@@ -63,18 +54,11 @@ func (a *api) routeWebhookActions(rt *router) {
 	}, a.pauseWebhook)
 	register(rt, operation{
 		ID: "resume-webhook", Method: http.MethodPost, Path: path + "/resume", Tag: "Webhooks", Role: postroom.RoleAdmin,
-		Summary:     "Resume a webhook",
-		Description: "Makes a paused or disabled webhook active again.",
-		Body:        reflect.TypeFor[resumeInput](), Example: `{"held":"release"}`,
+		Summary: "Resume a webhook",
+		Description: "Makes a paused or disabled webhook active again. What was held is released or discarded; a discard of very many takes a while, goes " +
+			"on when the caller has gone, and can be repeated if the server is killed meanwhile. " + previewNote,
+		Body: reflect.TypeFor[resumeInput](), Example: `{"held":"release"}`, Preview: true,
 	}, a.resumeWebhook)
-	register(rt, operation{
-		ID: "replay-webhook", Method: http.MethodPost, Path: path + "/replay", Tag: "Webhooks", Role: postroom.RoleAdmin,
-		Summary: "Replay a webhook's deliveries",
-		Description: "Delivers again what was delivered, or was not, in a span of time. Each event has its old id, so that the receiver can tell it " +
-			"from a new one.",
-		Status: http.StatusAccepted, Body: reflect.TypeFor[replayInput](),
-		Example: `{"after":"2026-01-31T09:00:00.000Z","before":"2026-01-31T10:00:00.000Z","status":"failed"}`, Answer: `{"replayed":128}`,
-	}, a.replayWebhook)
 	register(rt, operation{
 		ID: "list-webhook-deliveries", Method: http.MethodGet, Path: path + "/deliveries", Tag: "Webhooks", Role: postroom.RoleViewer,
 		Summary:     "List a webhook's deliveries",
@@ -118,30 +102,18 @@ func (a *api) resumeWebhook(ctx context.Context, c *call, in *WebhookRef) (*tagg
 	default:
 		return nil, postroom.Invalid(postroom.CodeInvalid, "/held", "is release or discard")
 	}
+	if body.DryRun {
+		w, held, since, err := a.App.HeldDeliveries(ctx, c.who, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return newTagged(w, resumed{Webhook: showWebhook(w), Held: held, HeldSince: timestamp(since)}), nil
+	}
 	w, held, err := a.App.ResumeWebhook(ctx, c.who, in.ID, body.Held)
 	if err != nil {
 		return nil, err
 	}
 	return newTagged(w, resumed{Webhook: showWebhook(w), Held: held}), nil
-}
-
-func (a *api) replayWebhook(ctx context.Context, c *call, in *WebhookRef) (*answer[replayed], error) {
-	var body replayInput
-	if err := decode(c.body, &body); err != nil {
-		return nil, err
-	}
-	if body.Status != "" {
-		if err := checkDeliveryStatus(body.Status); err != nil {
-			return nil, postroom.Invalid(postroom.CodeInvalid, "/status", "%s", err)
-		}
-	}
-	n, err := a.App.ReplayWebhook(ctx, c.who, in.ID, postroom.DeliveryFilter{
-		After: moment(body.After), Before: moment(body.Before), Status: body.Status, Type: body.Type,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &answer[replayed]{replayed{n}}, nil
 }
 
 // moment is the time, or the zero time if there is none.

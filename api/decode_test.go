@@ -156,15 +156,16 @@ func FuzzPatch(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		settings := newFake().webhook.WebhookSettings
-		if patchWebhook(&settings, body) != nil {
+		fake := newFake()
+		a, settings := &api{Config: Config{App: fake}}, fake.webhook.WebhookSettings
+		if a.patchWebhook(&settings, body) != nil {
 			return
 		}
 		first, err := marshal(settings)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := patchWebhook(&settings, body); err != nil {
+		if err := a.patchWebhook(&settings, body); err != nil {
 			t.Fatalf("%q was accepted, but not a second time: %v", body, err)
 		}
 		second, err := marshal(settings)

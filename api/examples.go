@@ -81,6 +81,15 @@ const (
   "series": [{"at": "2026-01-31T09:00:00.000Z", "attempts": 57, "succeeded": 57, "failed": 0, "retried": 0,
     "latency_ms": {"mean": 44.9, "p50": 38.2, "p95": 91.0, "p99": 187.5}}]
 }`
+	exampleReplayInput = `{
+  "after": "2026-01-31T09:00:00.000Z", "before": "2026-01-31T10:00:00.000Z", "status": "failed", "types": ["email.*"]
+}`
+	exampleReplay = `{
+  "id": "rpl_01jd3v8x2mf4k8c0q9r7t5y1zf", "webhook_id": "whk_01jd3v8x2mf4k8c0q9r7t5y1za", "after": "2026-01-31T09:00:00.000Z",
+  "before": "2026-01-31T10:00:00.000Z", "status": "failed", "types": ["email.*"], "state": "running", "total": 48120, "at_least": false,
+  "done": 2000, "skipped": 0, "withdrawn": 0, "created_by": "key_01jd3v8x2mf4k8c0q9r7t5y1zd", "created_at": "2026-01-31T10:02:11.310Z",
+  "updated_at": "2026-01-31T10:02:11.502Z", "ended_at": null
+}`
 	exampleKeyCreated = `{
   "id": "key_01jd3v8x2mf4k8c0q9r7t5y1zd", "workspace_id": "wsp_01jd3v8x2mf4k8c0q9r7t5y1ze", "name": "Shop backend", "role": "publisher",
   "hint": "prk_7Qm2", "created_at": "2026-01-31T09:00:00.000Z", "expires_at": null, "operator": false,

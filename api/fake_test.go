@@ -134,6 +134,11 @@ func (f *fakeApp) ReplayEvent(_ context.Context, _ app.Caller, _ string, webhook
 	return []postroom.Delivery{f.delivery()}, nil
 }
 
+func (f *fakeApp) PreviewEventReplay(_ context.Context, _ app.Caller, _ string, webhooks []string) ([]postroom.WebhookID, error) {
+	f.asked = webhooks
+	return []postroom.WebhookID{f.webhook.ID}, nil
+}
+
 func (f *fakeApp) WatchEvents(_ context.Context, _ app.Caller, types []string) (<-chan postroom.Event, error) {
 	f.asked = types
 	return f.watched, nil
@@ -175,7 +180,7 @@ func (f *fakeApp) EventTypeSample(context.Context, app.Caller, string) (json.Raw
 	return json.RawMessage(`{"type":"email.opened","time":"2026-01-31T09:30:00.000Z","data":{}}`), nil
 }
 
-func (f *fakeApp) CreateWebhook(_ context.Context, _ app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus) (postroom.Webhook, string, error) {
+func (f *fakeApp) CreateWebhook(_ context.Context, _ app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, _ string) (postroom.Webhook, string, error) {
 	w := f.webhook
 	w.WebhookSettings, w.Status, w.Version = in, status, 1
 	if w.Ordering == "" {
@@ -245,9 +250,41 @@ func (f *fakeApp) TestWebhook(_ context.Context, _ app.Caller, _, eventType stri
 	return f.delivery(), f.attempt(), nil
 }
 
-func (f *fakeApp) ReplayWebhook(_ context.Context, _ app.Caller, _ string, filter postroom.DeliveryFilter) (int64, error) {
-	f.asked = filter
-	return 3, nil
+func (f *fakeApp) HeldDeliveries(context.Context, app.Caller, string) (postroom.Webhook, int64, *time.Time, error) {
+	return f.webhook, 7, &testTime, nil
+}
+
+func (f *fakeApp) replay(filter postroom.ReplayFilter) postroom.Replay {
+	filter.Before = testTime
+	return postroom.Replay{ID: fixedID[postroom.ReplayID](), WorkspaceID: testWorkspace, ReplayFilter: filter, State: postroom.ReplayRunning, Total: 3, Done: 2,
+		CreatedBy: fixedID[postroom.KeyID](), CreatedAt: testTime, UpdatedAt: testTime}
+}
+
+func (f *fakeApp) PreviewReplay(_ context.Context, _ app.Caller, ref string, filter postroom.ReplayFilter) (app.ReplayPreview, error) {
+	f.asked = []any{"preview", ref, filter}
+	return app.ReplayPreview{ReplayFilter: f.replay(filter).ReplayFilter, Total: 5, AtLeast: true, ByStatus: map[postroom.DeliveryStatus]int64{postroom.DeliveryFailed: 5},
+		ByType: map[string]int64{"email.opened": 4, "order.paid": 1}}, f.failWith
+}
+
+func (f *fakeApp) StartReplay(_ context.Context, _ app.Caller, ref string, filter postroom.ReplayFilter) (postroom.Replay, error) {
+	f.asked = []any{"start", ref, filter}
+	return f.replay(filter), f.failWith
+}
+
+func (f *fakeApp) Replays(_ context.Context, _ app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Replay], error) {
+	f.asked = q
+	return postroom.Page[postroom.Replay]{Data: []postroom.Replay{f.replay(postroom.ReplayFilter{})}}, f.failWith
+}
+
+func (f *fakeApp) Replay(context.Context, app.Caller, string) (postroom.Replay, int64, error) {
+	r := f.replay(postroom.ReplayFilter{Webhook: f.webhook.ID, After: testTime, Status: postroom.DeliveryFailed, Types: []string{"email.*"}})
+	return r, 1, f.failWith
+}
+
+func (f *fakeApp) CancelReplay(ctx context.Context, who app.Caller, ref string) (postroom.Replay, int64, error) {
+	r, _, err := f.Replay(ctx, who, ref)
+	r.State, r.Withdrawn, r.EndedAt = postroom.ReplayCancelled, 1, &testTime
+	return r, 0, err
 }
 
 func (f *fakeApp) secret() postroom.Secret {
@@ -296,6 +333,16 @@ func (f *fakeApp) EachDelivery(_ context.Context, _ app.Caller, filter postroom.
 	f.asked = filter
 	for _, d := range f.exported {
 		if err := visit(d); err != nil {
+			return err
+		}
+	}
+	return f.exportErr
+}
+
+func (f *fakeApp) EachAttempt(_ context.Context, _ app.Caller, filter postroom.DeliveryFilter, visit func(postroom.Delivery, postroom.Attempt) error) error {
+	f.asked = filter
+	for _, d := range f.exported {
+		if err := visit(d, f.attempt()); err != nil {
 			return err
 		}
 	}
@@ -391,4 +438,41 @@ func fakePreview() app.Preview {
 	return app.Preview{Event: postroom.Event{UID: "order-1", Type: "email.opened", Time: testTime},
 		Request: postroom.SentRequest{Method: "POST", URL: "https://example.com/hooks", Headers: []postroom.Header{{Name: "X-A", Value: "b"}}, Body: []byte(`{"a":"<"}`)},
 		Notes:   []postroom.FieldError{{Pointer: "/payload/template/a", Detail: "{x} failed"}}}
+}
+
+// defaultSettings are those of any dialect.
+func defaultSettings() postroom.WebhookSettings {
+	return postroom.WebhookSettings{Dialect: "standard", Method: "POST", Headers: map[string]string{}, Auth: &postroom.Auth{Type: postroom.AuthNone},
+		Retry:   postroom.Retry{Schedule: []postroom.Duration{postroom.Duration(5 * time.Second), postroom.Duration(5 * time.Minute)}, Jitter: 0.1},
+		Timeout: postroom.Duration(15 * time.Second), Concurrency: 8, Ordering: postroom.OrderingNone,
+		Disable: postroom.DisableAfter{For: postroom.Duration(120 * time.Hour)}}
+}
+
+func (f *fakeApp) DefaultSettings(dialect string) postroom.WebhookSettings {
+	s := defaultSettings()
+	if dialect != "" {
+		s.Dialect = dialect
+	}
+	return s
+}
+
+func (f *fakeApp) dialect() postroom.DialectResource {
+	d := defaultSettings()
+	return postroom.DialectResource{Name: "standard", Title: "Standard Webhooks", Events: []postroom.DialectEvent{}, Others: true, ContentType: "application/json",
+		Bodies: []postroom.DialectBody{{Events: "*", Template: "{}"}}, Headers: []postroom.DialectHeader{}, Signature: postroom.DialectSignature{Scheme: "standard"},
+		Auth: postroom.AuthTypes(), Defaults: postroom.DialectDefaults{Method: d.Method, Retry: d.Retry, Timeout: d.Timeout, Disable: d.Disable}, Test: "postroom.test"}
+}
+
+func (f *fakeApp) ListDialects(context.Context, app.Caller) ([]postroom.DialectResource, error) {
+	return []postroom.DialectResource{f.dialect()}, nil
+}
+
+func (f *fakeApp) FindDialect(_ context.Context, _ app.Caller, name string) (postroom.DialectResource, error) {
+	if name != "standard" {
+		return postroom.DialectResource{}, postroom.Errorf(postroom.CodeNotFound, "There is no dialect %s.", name)
+	}
+	d := f.dialect()
+	d.Samples = []postroom.DialectSample{{Type: "postroom.test", Name: "postroom.test", Request: postroom.RequestResource{Method: "POST",
+		URL: "https://example.com/", Headers: []postroom.Header{{Name: "Content-Type", Value: "application/json"}}, Body: "{}"}}}
+	return d, nil
 }

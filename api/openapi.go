@@ -50,8 +50,10 @@ func newDocument() *huma.OpenAPI {
 		Tags: []*huma.Tag{
 			{Name: "Events", Description: "What happened. Events are published, listed, followed and replayed."},
 			{Name: "Event types", Description: "The catalogue of what can happen, and the types that the workspace adds to it."},
+			{Name: "Dialects", Description: "Vendors' ways of naming, enveloping, signing and retrying webhooks."},
 			{Name: "Webhooks", Description: "Outgoing subscriptions: which events go where, in which form, how signed and how often tried."},
 			{Name: "Deliveries", Description: "Events on their way to webhooks, with every attempt."},
+			{Name: "Replays", Description: "Delivering again what was delivered, or was not. Large ones are followed, and can be cancelled."},
 			{Name: "Statistics", Description: "How deliveries fare."},
 			{Name: "Keys", Description: "API keys."},
 			{Name: "Workspaces", Description: "Tenants. Everything else belongs to one."},
@@ -143,6 +145,11 @@ func (d documenter) documentAnswers(h *huma.Operation, op *operation) {
 	}
 	for _, header := range success.Headers {
 		header.Description, header.Schema.Description = header.Schema.Description, ""
+	}
+	if op.Preview && op.Status != 0 {
+		preview := *success
+		preview.Description = "Of a preview."
+		h.Responses["200"] = &preview
 	}
 	if op.Conditional {
 		h.Responses["304"] = &huma.Response{Description: http.StatusText(http.StatusNotModified)}

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/postroom/postroom"
 )
 
 //go:embed pages
@@ -34,7 +37,8 @@ func newPages(doc *huma.OpenAPI, ids []string, version string) pages {
 			return render("errors.html", struct {
 				Title, Version string
 				Kinds          []errorView
-			}{"Errors", version, errorViews()})
+				Failures       []postroom.FailureKind
+			}{"Errors", version, errorViews(), failureViews()})
 		}),
 	}
 }
@@ -49,6 +53,15 @@ func errorViews() []errorView {
 	var views []errorView
 	for _, kind := range problemKinds() {
 		views = append(views, errorView{string(kind.code), kind.title, kind.help, kind.status})
+	}
+	return views
+}
+
+// failureViews are the kinds of failure, for a page that has no Markdown.
+func failureViews() []postroom.FailureKind {
+	views := postroom.FailureKinds()
+	for i := range views {
+		views[i].Meaning, views[i].Remedy = strings.ReplaceAll(views[i].Meaning, "`", ""), strings.ReplaceAll(views[i].Remedy, "`", "")
 	}
 	return views
 }

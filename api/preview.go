@@ -73,7 +73,7 @@ func (a *api) routePreviews(rt *router) {
 }
 
 func (a *api) previewSettings(ctx context.Context, c *call, _ *struct{}) (*answer[preview], error) {
-	in := previewSettingsInput{WebhookSettings: app.DefaultSettings()}
+	in := previewSettingsInput{WebhookSettings: a.App.DefaultSettings(dialectOf(c.body, ""))}
 	if err := decode(c.body, &in); err != nil {
 		return nil, err
 	}

@@ -23,9 +23,13 @@ func (a *api) authenticate(r *http.Request, need postroom.Role) (app.Caller, err
 		return app.Caller{}, err
 	}
 	if !who.Role.Allows(need) {
-		return app.Caller{}, postroom.Errorf(postroom.CodeForbidden, "This needs a key with the role %s; the role of this key is %s.", need, who.Role)
+		return app.Caller{}, forbidden(need, who.Role)
 	}
 	return who, nil
+}
+
+func forbidden(need, has postroom.Role) error {
+	return postroom.Errorf(postroom.CodeForbidden, "This needs a key with the role %s; the role of this key is %s.", need, has)
 }
 
 // bearer takes the API key from the header Authorization.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -31,6 +32,7 @@ type operation struct {
 	Body        reflect.Type    // what decode reads the body into; nil if the body has no fields
 	Need        bool            // a body is required
 	Patch       bool            // the body is a JSON merge patch
+	Preview     bool            // with dry_run in the body it changes nothing, answers 200, and needs no more than a viewer's key
 	Conditional bool            // If-None-Match may be answered with 304
 	Example     string          // of the body, JSON
 	Shape       reflect.Type    // of the answer's body, where Out does not tell
@@ -161,7 +163,7 @@ func (a *api) admit(w http.ResponseWriter, r *http.Request, op *operation, query
 	c := &call{url: r.URL}
 	var err error
 	if op.Role != "" {
-		if c.who, err = a.authenticate(r, op.Role); err != nil {
+		if c.who, err = a.authenticate(r, op.least()); err != nil {
 			return nil, "", err
 		}
 		if op.Operator && !c.who.Operator {
@@ -190,6 +192,9 @@ func (a *api) admit(w http.ResponseWriter, r *http.Request, op *operation, query
 	} else if op.Need {
 		return nil, "", postroom.Errorf(postroom.CodeBadJSON, "The body is empty; it must be a JSON object.")
 	}
+	if !c.who.Role.Allows(op.Role) && !asksPreview(c.body) {
+		return nil, "", forbidden(op.Role, c.who.Role)
+	}
 	if op.Body == nil {
 		if err := decode(c.body, &struct{}{}); err != nil {
 			return nil, "", err
@@ -197,6 +202,25 @@ func (a *api) admit(w http.ResponseWriter, r *http.Request, op *operation, query
 	}
 	return c, key, nil
 }
+
+// least is the role that a caller needs at least: that of a viewer, if a preview changes nothing.
+func (op *operation) least() postroom.Role {
+	if op.Preview {
+		return postroom.RoleViewer
+	}
+	return op.Role
+}
+
+// asksPreview tells whether a body asks for a preview. One that cannot be read does not.
+func asksPreview(body []byte) bool {
+	var in struct {
+		DryRun bool `json:"dry_run"`
+	}
+	return json.Unmarshal(body, &in) == nil && in.DryRun
+}
+
+// previewNote is said of operations that have a preview.
+const previewNote = "With `dry_run` nothing is changed, and the answer says what would be; a viewer's key may ask for that."
 
 // checkQuery refuses query parameters that the operation does not have, or that come twice.
 func checkQuery(raw string, known []string) error {

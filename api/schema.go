@@ -129,6 +129,10 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 		idSchema(s, "sec_")
 	case reflect.TypeFor[postroom.DeliveryID]():
 		idSchema(s, "dlv_")
+	case reflect.TypeFor[postroom.ReplayID]():
+		idSchema(s, "rpl_")
+	case reflect.TypeFor[postroom.ReplayState]():
+		s.Enum = anys(postroom.ReplayStates())
 	case reflect.TypeFor[postroom.Timestamp]():
 		s.Format = "date-time"
 	case reflect.TypeFor[postroom.Duration]():
@@ -144,7 +148,11 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 	case reflect.TypeFor[postroom.Ordering]():
 		s.Enum = anys(postroom.Orderings())
 	case reflect.TypeFor[postroom.AuthType]():
-		s.Enum = anys([]postroom.AuthType{postroom.AuthNone, postroom.AuthAPIKey, postroom.AuthBearer, postroom.AuthBasic, postroom.AuthHeader, postroom.AuthQuery})
+		s.Enum = anys(postroom.AuthTypes())
+	case reflect.TypeFor[postroom.OAuthGrant]():
+		s.Enum = anys(postroom.OAuthGrants())
+	case reflect.TypeFor[postroom.OAuthClientAuth]():
+		s.Enum = anys(postroom.OAuthClientAuths())
 	case reflect.TypeFor[postroom.SecretKind]():
 		s.Enum = anys([]postroom.SecretKind{postroom.SecretHMAC, postroom.SecretEd25519})
 	case reflect.TypeFor[postroom.Code]():
@@ -166,6 +174,7 @@ func idSchema(s *huma.Schema, prefix string) {
 func requiredFields() map[string][]string {
 	return map[string][]string{
 		"Auth":                 {"type"},
+		"ClientTLS":            nil,
 		"CloudEvent":           {"id", "source", "specversion", "type"},
 		"DisableAfter":         nil,
 		"EventInput":           {"type", "data"},

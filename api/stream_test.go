@@ -65,6 +65,45 @@ func TestExport(t *testing.T) {
 	}
 }
 
+func TestExportAttempts(t *testing.T) {
+	s := newServer(t)
+	evil := s.delivery()
+	evil.EventUID, evil.EventType = "\n=1", "@x"
+	s.exported = []postroom.Delivery{s.delivery(), evil}
+	w := s.call("GET", "/v1/attempts/export?format=csv&webhook=crm&status=failed", "")
+	if got := w.Header().Get("Content-Disposition"); got != `attachment; filename="attempts.csv"` {
+		t.Errorf("Content-Disposition %q", got)
+	}
+	if f := s.asked.(postroom.DeliveryFilter); f.Webhook != s.webhook.ID || f.Status != "failed" {
+		t.Errorf("asked %+v", f)
+	}
+	rows, err := csv.NewReader(w.Body).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "01kg95vh9ze00r00820c20a1g7"
+	rest := []string{"1", "2026-01-31T09:30:00.127Z", "500", "status", "The receiver answered 500.", "41.7", "0", "0", "0", "0", "POST", "https://example.com/hooks"}
+	want := [][]string{csvAttemptNames(), append([]string{"dlv_" + id, "order-1", "email.opened", "whk_" + id}, rest...),
+		append([]string{"dlv_" + id, "'\n=1", "'@x", "whk_" + id}, rest...)}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Error(diff)
+	}
+
+	w = s.call("GET", "/v1/attempts/export", "")
+	lines := strings.Split(strings.TrimSuffix(w.Body.String(), "\n"), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	got := parse(t, []byte(lines[0]))
+	request, response := got["request"].(map[string]any), got["response"].(map[string]any)
+	if got["delivery_id"] != "dlv_"+id || got["event_id"] != "order-1" || got["number"] != 1.0 || request["body"] != "{}" || response["body_base64"] != "//4=" {
+		t.Errorf("%v", got)
+	}
+	s.exportErr = errors.New("secret")
+	s.exported = nil
+	s.refused(postroom.CodeInternal, nil, "GET", "/v1/attempts/export", "")
+}
+
 func TestTail(t *testing.T) {
 	s := newServer(t)
 	s.api.heartbeat = time.Hour

@@ -17,6 +17,7 @@ type App interface {
 	Publish(ctx context.Context, who app.Caller, events []app.NewEvent, dedupe string) ([]app.PublishResult, error)
 	Events(ctx context.Context, who app.Caller, f postroom.EventFilter, q postroom.PageQuery) (postroom.Page[postroom.Event], error)
 	Event(ctx context.Context, who app.Caller, id string) (postroom.Event, []postroom.Delivery, error)
+	PreviewEventReplay(ctx context.Context, who app.Caller, id string, webhooks []string) ([]postroom.WebhookID, error)
 	ReplayEvent(ctx context.Context, who app.Caller, id string, webhooks []string) ([]postroom.Delivery, error)
 	WatchEvents(ctx context.Context, who app.Caller, types []string) (<-chan postroom.Event, error)
 
@@ -27,7 +28,11 @@ type App interface {
 	DeleteEventType(ctx context.Context, who app.Caller, name string) error
 	EventTypeSample(ctx context.Context, who app.Caller, name string) (json.RawMessage, error)
 
-	CreateWebhook(ctx context.Context, who app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus) (postroom.Webhook, string, error)
+	DefaultSettings(dialect string) postroom.WebhookSettings
+	ListDialects(ctx context.Context, who app.Caller) ([]postroom.DialectResource, error)
+	FindDialect(ctx context.Context, who app.Caller, name string) (postroom.DialectResource, error)
+
+	CreateWebhook(ctx context.Context, who app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, secret string) (postroom.Webhook, string, error)
 	Webhooks(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error)
 	Webhook(ctx context.Context, who app.Caller, ref string) (postroom.Webhook, error)
 	UpdateWebhook(ctx context.Context, who app.Caller, ref string, ifMatch int64, change func(*postroom.WebhookSettings) error) (postroom.Webhook, error)
@@ -37,7 +42,7 @@ type App interface {
 	TestWebhook(ctx context.Context, who app.Caller, ref, eventType string, data json.RawMessage) (postroom.Delivery, postroom.Attempt, error)
 	PreviewWebhook(ctx context.Context, who app.Caller, ref string, in app.PreviewInput) (app.Preview, error)
 	PreviewSettings(ctx context.Context, who app.Caller, s postroom.WebhookSettings, in app.PreviewInput) (app.Preview, error)
-	ReplayWebhook(ctx context.Context, who app.Caller, ref string, f postroom.DeliveryFilter) (int64, error)
+	HeldDeliveries(ctx context.Context, who app.Caller, ref string) (w postroom.Webhook, n int64, since *time.Time, err error)
 	WebhookSecrets(ctx context.Context, who app.Caller, ref string) ([]postroom.Secret, error)
 	RotateSecret(ctx context.Context, who app.Caller, ref string, kind postroom.SecretKind, given string, overlap time.Duration) (postroom.Secret, string, error)
 	WebhookStats(ctx context.Context, who app.Caller, ref string, span app.Span) (postroom.Stats, error)
@@ -47,6 +52,14 @@ type App interface {
 	Delivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, []postroom.Attempt, error)
 	RetryDelivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, error)
 	EachDelivery(ctx context.Context, who app.Caller, f postroom.DeliveryFilter, visit func(postroom.Delivery) error) error
+
+	EachAttempt(ctx context.Context, who app.Caller, f postroom.DeliveryFilter, visit func(postroom.Delivery, postroom.Attempt) error) error
+
+	PreviewReplay(ctx context.Context, who app.Caller, ref string, f postroom.ReplayFilter) (app.ReplayPreview, error)
+	StartReplay(ctx context.Context, who app.Caller, ref string, f postroom.ReplayFilter) (postroom.Replay, error)
+	Replays(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Replay], error)
+	Replay(ctx context.Context, who app.Caller, id string) (r postroom.Replay, waiting int64, err error)
+	CancelReplay(ctx context.Context, who app.Caller, id string) (r postroom.Replay, waiting int64, err error)
 
 	CreateKey(ctx context.Context, who app.Caller, name string, role postroom.Role, expires *time.Time) (postroom.Key, string, error)
 	Keys(ctx context.Context, who app.Caller) ([]postroom.Key, error)

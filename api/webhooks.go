@@ -7,12 +7,12 @@ import (
 	"reflect"
 
 	"github.com/postroom/postroom"
-	"github.com/postroom/postroom/app"
 )
 
 // webhookInput is the body of a call that makes a webhook.
 type webhookInput struct {
 	postroom.WebhookSettings
+	Secret string                 `json:"secret" writeOnly:"true" doc:"The first signing secret, to go on with one that the receiver knows. One is made if it is left out."`
 	Status postroom.WebhookStatus `json:"status" doc:"active, or paused to hold deliveries from the start." enum:"active,paused" default:"active"`
 }
 
@@ -59,7 +59,7 @@ func (a *api) routeWebhooks(rt *router) {
 	register(rt, operation{
 		ID: "create-webhook", Method: http.MethodPost, Path: path, Tag: "Webhooks", Role: postroom.RoleAdmin,
 		Summary: "Create a webhook",
-		Description: "Subscribes a URL to events. What is left out has its default, many of which come from the dialect. The answer holds the " +
+		Description: "Subscribes a URL to events. What is left out has its default, many of which come from the dialect, whose names for events can be used in `events`. The answer holds the " +
 			"webhook's signing `secret`, which is shown this once.",
 		Status: http.StatusCreated, Body: reflect.TypeFor[webhookInput](), Need: true, Example: exampleWebhookInput, Answer: exampleWebhookCreated,
 		Codes: []postroom.Code{postroom.CodeConflict, postroom.CodeURLInvalid, postroom.CodeAddressNotAllowed, postroom.CodeUnknownEventType},
@@ -76,7 +76,7 @@ func (a *api) routeWebhooks(rt *router) {
 		ID: "update-webhook", Method: http.MethodPatch, Path: path + "/{id}", Tag: "Webhooks", Role: postroom.RoleAdmin,
 		Summary: "Change a webhook",
 		Description: "A JSON merge patch (RFC 7396): fields that are left out stay as they are, objects are merged at every depth, lists are " +
-			"replaced, and `null` sets a field back to its default. A `payload` replaces the present one as a whole, and so does a new `auth.type` the `auth`; a value of `•••` stays as it was. " +
+			"replaced, and `null` sets a field back to its default, which is the dialect's. With another `dialect`, settings that have the default of the old one get that of the new one. A `payload` replaces the present one as a whole; a new `auth.type` or `auth.grant` replaces all of `auth` but `tls`; a value of `•••` stays as it was. " +
 			"The status is changed with pause and resume.",
 		Body: reflect.TypeFor[postroom.WebhookSettings](), Need: true, Patch: true, Example: `{"name":"CRM sync, EU","retry":{"jitter":0.2},"headers":{"x-tenant":null}}`,
 		Answer: exampleWebhook,
@@ -104,7 +104,7 @@ func (a *api) listWebhooks(ctx context.Context, c *call, in *PageParams) (*page[
 }
 
 func (a *api) createWebhook(ctx context.Context, c *call, _ *struct{}) (*newWebhook, error) {
-	in := webhookInput{WebhookSettings: app.DefaultSettings()}
+	in := webhookInput{WebhookSettings: a.App.DefaultSettings(dialectOf(c.body, ""))}
 	if err := decode(c.body, &in); err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (a *api) createWebhook(ctx context.Context, c *call, _ *struct{}) (*newWebh
 	default:
 		return nil, postroom.Invalid(postroom.CodeInvalid, "/status", "is active or paused")
 	}
-	w, secret, err := a.App.CreateWebhook(ctx, c.who, in.WebhookSettings, in.Status)
+	w, secret, err := a.App.CreateWebhook(ctx, c.who, in.WebhookSettings, in.Status, in.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (a *api) updateWebhook(ctx context.Context, c *call, in *changeWebhookInput
 		return nil, err
 	}
 	w, err := a.App.UpdateWebhook(ctx, c.who, in.ID, version, func(s *postroom.WebhookSettings) error {
-		return patchWebhook(s, c.body)
+		return a.patchWebhook(s, c.body)
 	})
 	if err != nil {
 		return nil, err
@@ -191,17 +191,32 @@ func (a *api) updateWebhook(ctx context.Context, c *call, in *changeWebhookInput
 	return newTagged(w, showWebhook(w)), nil
 }
 
-// patchWebhook merges a patch into settings. The values of one type of auth mean nothing to another, so a patch that changes the
-// type begins with an empty auth. A payload is replaced as a whole: what is in a template is a value, and so is a null.
-func patchWebhook(s *postroom.WebhookSettings, body []byte) error {
+// patchWebhook merges a patch into settings. The values of one type of auth mean nothing to another, nor do those of one grant,
+// so a patch that changes either begins with an auth that has nothing but what goes with all of them. A payload is
+// replaced as a whole: what is in a template is a value, and so is a null.
+func (a *api) patchWebhook(s *postroom.WebhookSettings, body []byte) error {
 	var wanted struct {
-		Auth struct{ Type postroom.AuthType }
+		Auth struct {
+			Type  postroom.AuthType
+			Grant postroom.OAuthGrant
+		}
 	}
-	// Faults are found by patch.
-	if json.Unmarshal(body, &wanted) == nil && s.Auth != nil && wanted.Auth.Type != "" && wanted.Auth.Type != s.Auth.Type {
-		s.Auth = nil
+	if json.Unmarshal(body, &wanted) == nil && s.Auth != nil { // faults are found by patch
+		to, from := wanted.Auth, s.Auth
+		if to.Type != "" && to.Type != from.Type || to.Grant != "" && to.Grant != from.Grant {
+			s.Auth = &postroom.Auth{Type: from.Type, TLS: from.TLS}
+		}
 	}
-	return patch(s, app.DefaultSettings(), body, "payload")
+	return patch(s, a.App.DefaultSettings(dialectOf(body, s.Dialect)), body, "payload")
+}
+
+// dialectOf is the dialect that a body names, whose defaults the settings have; otherwise if it names none, or no string.
+func dialectOf(body []byte, otherwise string) string {
+	var wanted struct{ Dialect string }
+	if json.Unmarshal(body, &wanted) != nil || wanted.Dialect == "" { // which the decoder will tell of
+		return otherwise
+	}
+	return wanted.Dialect
 }
 
 func (a *api) deleteWebhook(ctx context.Context, c *call, in *changeWebhookInput) (*done, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/catalogue"
+	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/outbound"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	Store     Store
 	Engine    *outbound.Engine
 	Catalogue *catalogue.Catalogue
+	Dialects  dialect.Set
 	Sealer    Sealer
 	IDs       *postroom.IDs
 	// CheckURL refuses a URL that a webhook may not have; its error may have a Code() of postroom's.
@@ -37,8 +39,9 @@ type Config struct {
 // App is the application.
 type App struct {
 	Config
-	keys  keyCache
-	types typeCache
+	keys    keyCache
+	types   typeCache
+	replays replayer
 }
 
 // New makes an App.
@@ -49,7 +52,8 @@ func New(c Config) *App {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &App{Config: c, keys: keyCache{ready: map[[32]byte]cachedKey{}}, types: typeCache{ready: map[postroom.WorkspaceID]cachedTypes{}}}
+	return &App{Config: c, keys: keyCache{ready: map[[32]byte]cachedKey{}}, types: typeCache{ready: map[postroom.WorkspaceID]cachedTypes{}},
+		replays: newReplayer()}
 }
 
 // authorise refuses a caller whose role is not enough.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/outbound"
 )
 
@@ -43,9 +44,10 @@ func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.
 		p.Add("/uid", "a uid is 1 to 64 letters, digits and . _ : @ -, begins with a letter or digit, and not with whk_")
 	}
 	if before == nil || before.URL != s.URL {
-		a.checkURL(&p, s.URL)
+		a.checkURL(&p, "/url", s.URL)
 	}
-	if err := a.checkPatterns(ctx, who, &p, s.Events); err != nil {
+	d := a.checkDialect(&p, s)
+	if err := a.checkPatterns(ctx, who, &p, d, s.Events); err != nil {
 		return err
 	}
 	if err := a.Engine.CheckFilter(s.Filter); err != nil {
@@ -58,14 +60,13 @@ func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.
 	}
 	checkDelivery(&p, s)
 	checkHeaders(&p, "/headers", s.Headers)
-	checkAuth(&p, s.Auth)
-	checkLater(&p, s)
+	a.checkAuth(&p, s, before)
 	return p.Err()
 }
 
-func (a *App) checkURL(p *postroom.Problems, raw string) {
+func (a *App) checkURL(p *postroom.Problems, pointer, raw string) {
 	if raw == "" {
-		p.Add("/url", "this is required")
+		p.Add(pointer, "this is required")
 		return
 	}
 	err := a.CheckURL(raw)
@@ -77,10 +78,11 @@ func (a *App) checkURL(p *postroom.Problems, raw string) {
 	if errors.As(err, &known) {
 		code = known.Code
 	}
-	p.AddCode(code, "/url", "%s", err.Error())
+	p.AddCode(code, pointer, "%s", err.Error())
 }
 
-func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problems, patterns []string) error {
+// checkPatterns checks what a webhook subscribes to. d is its dialect, nil if it has none.
+func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problems, d *dialect.Dialect, patterns []string) error {
 	if len(patterns) == 0 || len(patterns) > maxPatterns {
 		p.Add("/events", "a webhook subscribes to 1 to %d event types", maxPatterns)
 	}
@@ -90,14 +92,18 @@ func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problem
 			p.Add(pointer, "%s", err.Error())
 			continue
 		}
-		if strings.HasSuffix(pattern, "*") {
-			continue
+		if !strings.HasSuffix(pattern, "*") {
+			err := a.checkEventType(ctx, who.Workspace, pattern, a.Now())
+			if postroom.CodeOf(err) == postroom.CodeUnknownEventType {
+				p.AddCode(postroom.CodeUnknownEventType, pointer, "%s", a.unknownType(pattern))
+				continue
+			}
+			if err != nil {
+				return err
+			}
 		}
-		err := a.checkEventType(ctx, who.Workspace, pattern, a.Now())
-		if postroom.CodeOf(err) == postroom.CodeUnknownEventType {
-			p.AddCode(postroom.CodeUnknownEventType, pointer, "%s", a.unknownType(pattern))
-		} else if err != nil {
-			return err
+		if d != nil && !a.offers(d, pattern) {
+			p.AddCode(postroom.CodeUnknownEventType, pointer, "the dialect %s does not send %s; it sends %s", d.Name, pattern, strings.Join(vendorNames(d), ", "))
 		}
 	}
 	return nil
@@ -178,83 +184,4 @@ func checkHeader(p *postroom.Problems, pointer, name, value string) {
 // escapePointer writes a name as a part of a JSON pointer (RFC 6901).
 func escapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-}
-
-func checkAuth(p *postroom.Problems, auth *postroom.Auth) {
-	if auth == nil {
-		return
-	}
-	fields := map[string]string{"key": auth.Key, "token": auth.Token, "username": auth.Username, "password": auth.Password, "header": auth.Header}
-	allowed := map[postroom.AuthType][]string{postroom.AuthNone: nil, postroom.AuthAPIKey: {"key", "header"}, postroom.AuthBearer: {"token"},
-		postroom.AuthBasic: {"username", "password"}, postroom.AuthHeader: {"headers"}, postroom.AuthQuery: {"query"}}
-	mine, ok := allowed[auth.Type]
-	if !ok {
-		p.Add("/auth/type", "this is none, api_key, bearer, basic, header or query")
-		return
-	}
-	has := func(name string) bool {
-		for _, m := range mine {
-			if m == name {
-				return true
-			}
-		}
-		return false
-	}
-	for _, name := range []string{"key", "token", "username", "password", "header"} {
-		if fields[name] != "" && !has(name) {
-			p.Add("/auth/"+name, "this does not go with the type %s", auth.Type)
-		}
-	}
-	if len(auth.Headers) > 0 && !has("headers") {
-		p.Add("/auth/headers", "this does not go with the type %s", auth.Type)
-	}
-	if len(auth.Query) > 0 && !has("query") {
-		p.Add("/auth/query", "this does not go with the type %s", auth.Type)
-	}
-	checkCredentials(p, auth)
-}
-
-func checkCredentials(p *postroom.Problems, auth *postroom.Auth) {
-	switch auth.Type {
-	case postroom.AuthAPIKey:
-		name := auth.Header
-		if name == "" {
-			name = outbound.DefaultAPIKeyHeader
-		}
-		checkHeader(p, "/auth/header", name, "")
-		checkCredential(p, "/auth/key", auth.Key)
-	case postroom.AuthBearer:
-		checkCredential(p, "/auth/token", auth.Token)
-	case postroom.AuthBasic:
-		if auth.Username == "" || strings.Contains(auth.Username, ":") {
-			p.Add("/auth/username", "this is required, and holds no colon")
-		}
-		checkCredential(p, "/auth/password", auth.Password)
-	case postroom.AuthHeader:
-		if len(auth.Headers) == 0 {
-			p.Add("/auth/headers", "this is required")
-		}
-		checkHeaders(p, "/auth/headers", auth.Headers)
-	case postroom.AuthQuery:
-		if len(auth.Query) == 0 {
-			p.Add("/auth/query", "this is required")
-		}
-		for name, value := range auth.Query {
-			checkCredential(p, "/auth/query/"+escapePointer(name), value)
-		}
-	}
-}
-
-func checkCredential(p *postroom.Problems, pointer, value string) {
-	if value == "" || value == postroom.Redacted {
-		p.Add(pointer, "this is required")
-	}
-	checkHeader(p, pointer, "X-Credential", value)
-}
-
-// checkLater refuses settings of the contract that this version does not follow yet, instead of ignoring them.
-func checkLater(p *postroom.Problems, s *postroom.WebhookSettings) {
-	if s.Dialect != "standard" {
-		p.Add("/dialect", "this version has the dialect standard")
-	}
 }

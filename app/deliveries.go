@@ -23,11 +23,11 @@ func (a *App) Deliveries(ctx context.Context, who Caller, f postroom.DeliveryFil
 	if err != nil {
 		return none, err
 	}
-	found, err := a.Store.Deliveries(ctx, who.Workspace, f, cursor, limit+1)
+	found, rest, err := a.Store.Deliveries(ctx, who.Workspace, f, cursor, limit+1)
 	if err != nil {
 		return none, err
 	}
-	return postroom.NewPage(found, limit, cursor, func(d postroom.Delivery) [16]byte { return d.ID }), nil
+	return postroom.NewPage(found, limit, cursor, rest, func(d postroom.Delivery) [16]byte { return d.ID }), nil
 }
 
 // Delivery finds a delivery, with its attempts from old to new.
@@ -126,4 +126,63 @@ func (a *App) EachDelivery(ctx context.Context, who Caller, f postroom.DeliveryF
 		}
 		q.Cursor = *page.NextCursor
 	}
+}
+
+// exportedAtOnce is of how many deliveries EachAttempt has the attempts in memory.
+const exportedAtOnce = 20
+
+// EachAttempt visits all attempts of the deliveries that the filter lets through: deliveries newest first, the attempts of each from old to
+// new. Between its visits no connection of the database is held, and few attempts are in memory.
+func (a *App) EachAttempt(ctx context.Context, who Caller, f postroom.DeliveryFilter, visit func(postroom.Delivery, postroom.Attempt) error) error {
+	some := make([]postroom.Delivery, 0, exportedAtOnce)
+	flush := func() error {
+		err := a.attemptsOf(ctx, who, some, visit)
+		some = some[:0]
+		return err
+	}
+	err := a.EachDelivery(ctx, who, f, func(d postroom.Delivery) error {
+		if some = append(some, d); len(some) < exportedAtOnce {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+func (a *App) attemptsOf(ctx context.Context, who Caller, some []postroom.Delivery, visit func(postroom.Delivery, postroom.Attempt) error) error {
+	if len(some) == 0 {
+		return nil
+	}
+	deliveries, events := make([]postroom.DeliveryID, len(some)), make([]postroom.EventID, len(some))
+	for i, d := range some {
+		deliveries[i], events[i] = d.ID, d.EventID
+	}
+	attempts, err := a.Store.AttemptsOf(ctx, who.Workspace, deliveries)
+	if err != nil {
+		return err
+	}
+	known, err := a.Store.EventsOf(ctx, who.Workspace, events)
+	if err != nil {
+		return err
+	}
+	for _, d := range some {
+		var body []byte
+		if e, ok := known[d.EventID]; ok && len(attempts[d.ID]) > 0 {
+			if body, err = standardBody(&e); err != nil {
+				return err
+			}
+		}
+		for _, made := range attempts[d.ID] {
+			if made.Request.Body == nil {
+				made.Request.Body = body
+			}
+			if err := visit(d, made); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -58,7 +58,7 @@ func unavailable(err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database cannot be written at the moment. Nothing was stored: try again.", Err: err}
+	return &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database cannot be written at the moment: try again.", Err: err}
 }
 
 // outgoing checks a new event and gives it an identity.
@@ -223,11 +223,11 @@ func (a *App) Events(ctx context.Context, who Caller, f postroom.EventFilter, q 
 	if err != nil {
 		return none, err
 	}
-	found, err := a.Store.Events(ctx, who.Workspace, f, cursor, limit+1)
+	found, rest, err := a.Store.Events(ctx, who.Workspace, f, cursor, limit+1)
 	if err != nil {
 		return none, err
 	}
-	return postroom.NewPage(found, limit, cursor, func(e postroom.Event) [16]byte { return e.ID }), nil
+	return postroom.NewPage(found, limit, cursor, rest, func(e postroom.Event) [16]byte { return e.ID }), nil
 }
 
 // checkTypeFilter refuses what no type can match, so that a misspelled filter does not look like an empty list.
@@ -322,6 +322,18 @@ func (a *App) ReplayEvent(ctx context.Context, who Caller, id string, webhooks [
 		}
 	}
 	return replayed, err
+}
+
+// PreviewEventReplay says which webhooks ReplayEvent would deliver an event to.
+func (a *App) PreviewEventReplay(ctx context.Context, who Caller, id string, webhooks []string) ([]postroom.WebhookID, error) {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
+		return nil, err
+	}
+	e, err := a.findEvent(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	return a.replayTo(ctx, who, &e, webhooks)
 }
 
 func (a *App) replayTo(ctx context.Context, who Caller, e *postroom.Event, refs []string) ([]postroom.WebhookID, error) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,14 @@ import (
 // holdStore notes until when a key is held. Its first hold fails.
 type holdStore struct {
 	Store
+	mu    sync.Mutex
 	until []time.Time
 	tries int
 }
 
 func (s *holdStore) HoldIdempotent(_ context.Context, _ postroom.WorkspaceID, _ string, _ []byte, until time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.tries++; s.tries == 1 {
 		return errors.New("no connection")
 	}
@@ -37,9 +41,11 @@ func TestHoldIdempotent(t *testing.T) {
 		for time.Since(began) < 3*idempotentRun {
 			time.Sleep(time.Second)
 			synctest.Wait()
+			s.mu.Lock()
 			if n := len(s.until); n > 0 {
 				held = s.until[n-1]
 			}
+			s.mu.Unlock()
 			if !time.Now().Before(held) {
 				t.Fatalf("after %v it was held until %v ago", time.Since(began), time.Since(held))
 			}

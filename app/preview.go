@@ -74,7 +74,7 @@ func (a *App) PreviewSettings(ctx context.Context, who Caller, s postroom.Webhoo
 			s.Events = []string{in.Type}
 		}
 	}
-	fillDefaults(&s)
+	a.fillDefaults(&s)
 	if err := a.checkWebhook(ctx, who, &s, &before); err != nil {
 		return Preview{}, err
 	}
@@ -83,7 +83,7 @@ func (a *App) PreviewSettings(ctx context.Context, who Caller, s postroom.Webhoo
 }
 
 func (a *App) preview(ctx context.Context, who Caller, w postroom.StoredWebhook, secrets []postroom.StoredSecret, in PreviewInput) (Preview, error) {
-	e, err := a.previewEvent(ctx, who, w.Events, in)
+	e, err := a.previewEvent(ctx, who, &w.WebhookSettings, in)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -96,7 +96,7 @@ func (a *App) preview(ctx context.Context, who Caller, w postroom.StoredWebhook,
 }
 
 // previewEvent is the event that a preview shows.
-func (a *App) previewEvent(ctx context.Context, who Caller, patterns []string, in PreviewInput) (postroom.Event, error) {
+func (a *App) previewEvent(ctx context.Context, who Caller, s *postroom.WebhookSettings, in PreviewInput) (postroom.Event, error) {
 	if in.Event != "" {
 		if in.Type != "" {
 			return postroom.Event{}, postroom.Invalid(postroom.CodeInvalid, "/type", "a past event has its own type: leave this or event out")
@@ -107,15 +107,23 @@ func (a *App) previewEvent(ctx context.Context, who Caller, patterns []string, i
 		}
 		return e, err
 	}
+	d := a.Dialects[s.Dialect]
+	if d == nil {
+		return postroom.Event{}, postroom.Errorf(postroom.CodeConflict, "The webhook's dialect %s is not here.", quote(s.Dialect))
+	}
+	var err error
 	name, now := in.Type, a.Now()
 	if name == "" {
-		types, err := a.subscribedTypes(ctx, who, patterns)
+		types, err := a.subscribedTypes(ctx, who, s.Events)
 		if err != nil {
 			return postroom.Event{}, err
 		}
-		if name = "postroom.test"; len(types) > 0 {
-			name = types[0].Name
+		name = d.Out.Test.Type
+		if i := slices.IndexFunc(types, func(t payload.Type) bool { return d.Out.Offers(t.Name) }); i >= 0 {
+			name = types[i].Name
 		}
+	} else if name, _, err = a.testOf(s.Dialect, name, nil); err != nil {
+		return postroom.Event{}, err
 	}
 	if err := a.checkEventType(ctx, who.Workspace, name, now); err != nil {
 		return postroom.Event{}, err
@@ -174,7 +182,12 @@ func (a *App) checkPayload(ctx context.Context, who Caller, p *postroom.Problems
 	if err != nil {
 		return err
 	}
-	_, err = outbound.CompilePayload(s.Payload, types)
+	d := a.Dialects[s.Dialect]
+	if d == nil {
+		return nil // which is another problem
+	}
+	types = slices.DeleteFunc(types, func(t payload.Type) bool { return !d.Out.Offers(t.Name) })
+	err = outbound.CompilePayload(s.Payload, d, types)
 	var wrong *payload.Error
 	if !errors.As(err, &wrong) {
 		return err
@@ -188,7 +201,7 @@ func (a *App) checkPayload(ctx context.Context, who Caller, p *postroom.Problems
 // samePayload tells that neither the payload nor the events that it is made of have changed: then it is not checked again, since a type's
 // schema may have changed meanwhile.
 func samePayload(a, b *postroom.WebhookSettings) bool {
-	if b == nil || !slices.Equal(a.Events, b.Events) || (a.Payload == nil) != (b.Payload == nil) {
+	if b == nil || a.Dialect != b.Dialect || !slices.Equal(a.Events, b.Events) || (a.Payload == nil) != (b.Payload == nil) {
 		return false
 	}
 	x, y := a.Payload, b.Payload

@@ -15,7 +15,7 @@ const (
 )
 
 // newSecret makes a secret of a kind, or takes the one that is given.
-func (a *App) newSecret(webhook postroom.WebhookID, kind postroom.SecretKind, given string, now time.Time) (postroom.StoredSecret, string, error) {
+func (a *App) newSecret(w *postroom.Webhook, kind postroom.SecretKind, given string, now time.Time) (postroom.StoredSecret, string, error) {
 	var none postroom.StoredSecret
 	if kind != postroom.SecretHMAC && kind != postroom.SecretEd25519 {
 		return none, "", postroom.Invalid(postroom.CodeInvalid, "/kind", "this is %s or %s", postroom.SecretHMAC, postroom.SecretEd25519)
@@ -24,7 +24,7 @@ func (a *App) newSecret(webhook postroom.WebhookID, kind postroom.SecretKind, gi
 	if plain == "" {
 		plain = outbound.NewSecret(kind)
 	}
-	key, public, err := outbound.ParseSecret(plain)
+	key, public, err := outbound.ParseSecretFor(a.Dialects[w.Dialect].Out.Signature.Scheme, plain)
 	if err != nil {
 		return none, "", postroom.Invalid(postroom.CodeInvalid, "/secret", "%s", err.Error())
 	}
@@ -33,7 +33,7 @@ func (a *App) newSecret(webhook postroom.WebhookID, kind postroom.SecretKind, gi
 	}
 	return postroom.StoredSecret{
 		Secret: postroom.Secret{ID: postroom.Next[postroom.SigningSecretKind](a.IDs, now), Kind: kind, PublicKey: public, CreatedAt: stamp(now)},
-		Sealed: a.Sealer.Seal(outbound.SecretContext(webhook), []byte(plain)),
+		Sealed: a.Sealer.Seal(outbound.SecretContext(w.ID), []byte(plain)),
 	}, plain, nil
 }
 
@@ -82,7 +82,7 @@ func (a *App) RotateSecret(ctx context.Context, who Caller, ref string, kind pos
 			kind = have[0].Kind
 		}
 	}
-	secret, plain, err := a.newSecret(w.ID, kind, given, now)
+	secret, plain, err := a.newSecret(&w.Webhook, kind, given, now)
 	if err != nil {
 		return postroom.Secret{}, "", err
 	}

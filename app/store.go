@@ -43,21 +43,33 @@ type Store interface {
 	Publish(ctx context.Context, pubs []*postroom.Publication) error
 	Event(ctx context.Context, workspace postroom.WorkspaceID, id postroom.EventID) (postroom.Event, error)
 	EventByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string) (postroom.Event, error)
-	Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) ([]postroom.Event, error)
+	Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) (found []postroom.Event, rest *[16]byte, err error)
 	AddDeliveries(ctx context.Context, e *postroom.Event, deliveries []postroom.NewDelivery) error
 
-	Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) ([]postroom.Delivery, error)
+	Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (found []postroom.Delivery, rest *[16]byte, err error)
 	Delivery(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) (postroom.Delivery, error)
 	DeliveriesOf(ctx context.Context, workspace postroom.WorkspaceID, event postroom.EventID) ([]postroom.Delivery, error)
 	Attempts(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID) ([]postroom.Attempt, error)
 	Requeue(ctx context.Context, workspace postroom.WorkspaceID, id postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (bool, error)
-	RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (int64, error)
-	Replayable(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, last postroom.DeliveryID, f postroom.DeliveryFilter, limit int) ([]postroom.Replayable, error)
 	Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, more bool, since *time.Time, err error)
 	WaitingOf(ctx context.Context, workspace postroom.WorkspaceID) (n int64, more bool, since *time.Time, err error)
 	CountQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (int64, error)
-	DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string) (int64, error)
+	DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string, progress func(n int64)) (int64, error)
+	AttemptsOf(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID) (map[postroom.DeliveryID][]postroom.Attempt, error)
+	EventsOf(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.EventID) (map[postroom.EventID]postroom.Event, error)
 	Stats(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, after, before time.Time, step time.Duration) (postroom.Stats, error)
+
+	CreateReplay(ctx context.Context, r postroom.Replay, leaseTo time.Time) error
+	Replay(ctx context.Context, workspace postroom.WorkspaceID, id postroom.ReplayID) (postroom.Replay, error)
+	Replays(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int) ([]postroom.Replay, error)
+	UnfinishedReplays(ctx context.Context, now time.Time, limit int) ([]postroom.Replay, error)
+	LeaveReplays(ctx context.Context) error
+	ReplayPage(ctx context.Context, workspace postroom.WorkspaceID, f postroom.ReplayFilter, after postroom.DeliveryID, limit int) ([]postroom.Replayable, error)
+	ReplayCounts(ctx context.Context, workspace postroom.WorkspaceID, f postroom.ReplayFilter, limit int) (groups []postroom.Replayable, whole bool, err error)
+	ReplayWaiting(ctx context.Context, r *postroom.Replay, limit int) (int64, error)
+	WaitingPage(ctx context.Context, r *postroom.Replay, limit int) (ids []postroom.DeliveryID, last postroom.DeliveryID, err error)
+	StepReplay(ctx context.Context, r *postroom.Replay, step postroom.ReplayStep) (moved bool, err error)
+	CancelReplay(ctx context.Context, workspace postroom.WorkspaceID, id postroom.ReplayID, now, leaseTo time.Time) (bool, error)
 
 	BeginIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, now, until time.Time) (*postroom.IdempotencyRecord, error)
 	HoldIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, until time.Time) error

@@ -13,8 +13,8 @@ import (
 )
 
 // CreateWebhook makes a webhook with its first secret, which is the second result and never shown again. status is
-// active (the default) or paused.
-func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.WebhookSettings, status postroom.WebhookStatus) (postroom.Webhook, string, error) {
+// active (the default) or paused; secret is the caller's own, or empty for a new one.
+func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, secret string) (postroom.Webhook, string, error) {
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
 		return postroom.Webhook{}, "", err
 	}
@@ -27,18 +27,18 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 	if status != postroom.WebhookActive && status != postroom.WebhookPaused {
 		return w.Webhook, "", postroom.Invalid(postroom.CodeInvalid, "/status", "a new webhook is active or paused")
 	}
-	fillDefaults(&w.WebhookSettings)
+	a.fillDefaults(&w.WebhookSettings)
 	if err := a.checkWebhook(ctx, who, &w.WebhookSettings, nil); err != nil {
 		return w.Webhook, "", err
 	}
 	if err := a.sealAuth(&w, w.Auth); err != nil {
 		return w.Webhook, "", err
 	}
-	secret, plain, err := a.newSecret(w.ID, postroom.SecretHMAC, "", now)
+	sealed, plain, err := a.newSecret(&w.Webhook, postroom.SecretHMAC, secret, now)
 	if err != nil {
 		return w.Webhook, "", err
 	}
-	if err := a.Store.CreateWebhook(ctx, w, secret); err != nil {
+	if err := a.Store.CreateWebhook(ctx, w, sealed); err != nil {
 		return w.Webhook, "", err
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
@@ -48,109 +48,6 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 
 func stamp(t time.Time) postroom.Timestamp {
 	return postroom.Timestamp{Time: t.UTC().Truncate(time.Microsecond)}
-}
-
-// DefaultSettings are the settings of a webhook of which nothing is said.
-func DefaultSettings() postroom.WebhookSettings {
-	s := postroom.WebhookSettings{Retry: postroom.Retry{Jitter: 0.1}, Disable: postroom.DisableAfter{For: postroom.Duration(120 * time.Hour)}}
-	fillDefaults(&s)
-	return s
-}
-
-// fillDefaults sets what is unset and cannot be meant so.
-func fillDefaults(s *postroom.WebhookSettings) {
-	if s.Dialect == "" {
-		s.Dialect = "standard"
-	}
-	if s.Method == "" {
-		s.Method = "POST"
-	}
-	if s.Retry.Schedule == nil {
-		s.Retry.Schedule = standardSchedule()
-	}
-	if s.Timeout == 0 {
-		s.Timeout = postroom.Duration(15 * time.Second)
-	}
-	if s.Concurrency == 0 {
-		s.Concurrency = 8
-	}
-	if s.Ordering == "" {
-		s.Ordering = postroom.OrderingNone
-	}
-	if s.Auth == nil {
-		s.Auth = &postroom.Auth{Type: postroom.AuthNone}
-	}
-	if s.Headers == nil {
-		s.Headers = map[string]string{}
-	}
-	s.Payload = emptyPayload(s.Payload)
-}
-
-// standardSchedule is the example of the Standard Webhooks specification: about three days in all.
-func standardSchedule() []postroom.Duration {
-	var all []postroom.Duration
-	for _, d := range []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour,
-		14 * time.Hour, 20 * time.Hour, 24 * time.Hour} {
-		all = append(all, postroom.Duration(d))
-	}
-	return all
-}
-
-// sealAuth seals the secret values of auth, and leaves Redacted where they stood.
-func (a *App) sealAuth(w *postroom.StoredWebhook, auth *postroom.Auth) error {
-	w.SealedAuth = nil
-	if auth == nil || auth.Type == postroom.AuthNone {
-		return nil
-	}
-	plain, err := json.Marshal(auth)
-	if err != nil {
-		return err
-	}
-	w.SealedAuth = a.Sealer.Seal(outbound.AuthContext(w.ID), plain)
-	w.Auth = redact(auth)
-	return nil
-}
-
-// redact hides the secret values of auth.
-func redact(auth *postroom.Auth) *postroom.Auth {
-	r := *auth
-	for _, s := range []*string{&r.Key, &r.Token, &r.Password} {
-		if *s != "" {
-			*s = postroom.Redacted
-		}
-	}
-	r.Headers, r.Query = redactAll(auth.Headers), redactAll(auth.Query)
-	return &r
-}
-
-func redactAll(m map[string]string) map[string]string {
-	if m == nil {
-		return nil
-	}
-	r := make(map[string]string, len(m))
-	for k := range m {
-		r[k] = postroom.Redacted
-	}
-	return r
-}
-
-// unredact puts the old secret values where the new auth says Redacted.
-func unredact(auth, old *postroom.Auth) {
-	if auth == nil || old == nil {
-		return
-	}
-	for _, p := range []struct{ new, old *string }{{&auth.Key, &old.Key}, {&auth.Token, &old.Token}, {&auth.Password, &old.Password}} {
-		if *p.new == postroom.Redacted {
-			*p.new = *p.old
-		}
-	}
-	for _, p := range []struct{ new, old map[string]string }{{auth.Headers, old.Headers}, {auth.Query, old.Query}} {
-		for name, value := range p.new {
-			if old, ok := p.old[name]; ok && value == postroom.Redacted { // else it is refused, as any value that is none
-				p.new[name] = old
-			}
-		}
-	}
 }
 
 // Webhooks lists webhooks, newest first.
@@ -171,7 +68,7 @@ func (a *App) Webhooks(ctx context.Context, who Caller, q postroom.PageQuery) (p
 	for i, w := range found {
 		webhooks[i] = w.Webhook
 	}
-	page := postroom.NewPage(webhooks, limit, cursor, func(w postroom.Webhook) [16]byte { return w.ID })
+	page := postroom.NewPage(webhooks, limit, cursor, nil, func(w postroom.Webhook) [16]byte { return w.ID })
 	return page, a.addHealth(ctx, who, page.Data)
 }
 
@@ -268,10 +165,20 @@ func (a *App) edit(ctx context.Context, who Caller, w *postroom.StoredWebhook, c
 	if err := change(&settings); err != nil {
 		return err
 	}
-	fillDefaults(&settings)
+	a.fillDefaults(&settings)
+	a.changeDialect(&settings, &before)
 	unredact(settings.Auth, old)
 	if err := a.checkWebhook(ctx, who, &settings, &before); err != nil {
 		return err
+	}
+	if settings.Dialect != before.Dialect {
+		var p postroom.Problems
+		if err := a.checkSecrets(ctx, who, &p, w.ID, a.Dialects[settings.Dialect]); err != nil {
+			return err
+		}
+		if err := p.Err(); err != nil {
+			return err
+		}
 	}
 	w.WebhookSettings = settings
 	return a.sealAuth(w, settings.Auth)
@@ -344,8 +251,21 @@ const (
 	HeldDiscard = "discard"
 )
 
+// HeldDeliveries says how many deliveries wait for a webhook, and since when the oldest: what ResumeWebhook would release or discard.
+func (a *App) HeldDeliveries(ctx context.Context, who Caller, ref string) (w postroom.Webhook, n int64, since *time.Time, err error) {
+	if w, err = a.Webhook(ctx, who, ref); err != nil {
+		return w, 0, nil, err
+	}
+	n, more, since, err := a.Store.Waiting(ctx, who.Workspace, w.ID)
+	if more {
+		n, err = a.Store.CountQueue(ctx, who.Workspace, w.ID)
+	}
+	return w, n, since, err
+}
+
 // ResumeWebhook makes a webhook active again. held says whether what was held is released (the default) or discarded; the
-// second result is how many deliveries that was.
+// second result is how many deliveries that was. A discard goes on when its caller has gone; one that a crash cuts off leaves the webhook
+// as it was, and can be repeated.
 func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (postroom.Webhook, int64, error) {
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
 		return postroom.Webhook{}, 0, err
@@ -357,21 +277,28 @@ func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (
 	if err != nil {
 		return w.Webhook, 0, err
 	}
+	ctx = context.WithoutCancel(ctx)
 	var n int64
 	if held == HeldDiscard {
-		n, err = a.Store.DiscardQueue(ctx, who.Workspace, w.ID, a.Now(), "discarded")
+		begun := time.Now()
+		n, err = a.Store.DiscardQueue(ctx, who.Workspace, w.ID, a.Now(), "discarded", func(int64) {
+			pause(ctx, time.Since(begun)) // publishers get as much time as each step took
+			begun = time.Now()
+		})
 	} else {
 		n, err = a.Store.CountQueue(ctx, who.Workspace, w.ID)
 	}
 	if err != nil {
-		return w.Webhook, n, err
+		return w.Webhook, n, unavailable(err)
 	}
 	resumed, err := a.setStatus(ctx, who, ref, postroom.WebhookActive, "")
+	a.Log.Info("webhook resumed", "workspace", who.Workspace, "webhook", w.ID, "held", held, "deliveries", n, "key", who.Key)
 	return resumed, n, err
 }
 
 // TestWebhook sends one event to a webhook now, whatever it subscribes to and even when it is paused, and gives the
-// attempt. An empty type is postroom.test; nil data is the type's sample. There is no second attempt.
+// attempt. An empty type is that of the dialect's test, in which the vendor's names can be used too; nil data is the type's sample. There
+// is no second attempt.
 func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string, data json.RawMessage) (postroom.Delivery, postroom.Attempt, error) {
 	var d postroom.Delivery
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
@@ -381,8 +308,9 @@ func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string
 	if err != nil {
 		return d, postroom.Attempt{}, err
 	}
-	if eventType == "" {
-		eventType = "postroom.test"
+	eventType, data, err = a.testOf(w.Dialect, eventType, data)
+	if err != nil {
+		return d, postroom.Attempt{}, err
 	}
 	now := a.Now()
 	if err := a.checkEventType(ctx, who.Workspace, eventType, now); err != nil {
@@ -414,71 +342,6 @@ func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string
 		return d, postroom.Attempt{}, err
 	}
 	return d, attempts[len(attempts)-1], nil
-}
-
-// replayPage is how many deliveries one step of a replay looks at.
-const replayPage = 1000
-
-// ReplayWebhook delivers again what a webhook was sent in a span of time, of a type and a status, and says how many
-// deliveries that is. They wait behind fresh ones.
-func (a *App) ReplayWebhook(ctx context.Context, who Caller, ref string, f postroom.DeliveryFilter) (int64, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
-		return 0, err
-	}
-	wanted, err := replayStates(f.Status)
-	if err != nil {
-		return 0, err
-	}
-	if f.Type != "" {
-		if err := checkPattern(f.Type); err != nil {
-			return 0, postroom.Invalid(postroom.CodeInvalid, "/type", "%s", err.Error())
-		}
-	}
-	w, err := a.findWebhook(ctx, who, ref)
-	if err != nil {
-		return 0, err
-	}
-	var total int64
-	var last postroom.DeliveryID
-	now := a.Now()
-	if f.Before.IsZero() || f.Before.After(now) {
-		f.Before = now
-	}
-	for {
-		page, err := a.Store.Replayable(ctx, who.Workspace, w.ID, last, f, replayPage)
-		if err != nil || len(page) == 0 {
-			a.Engine.Wake(who.Workspace, w.ID, postroom.StateReplay, now)
-			return total, err
-		}
-		var ids []postroom.DeliveryID
-		for _, r := range page {
-			if wanted[r.State] && (f.Type == "" || matchesAny([]string{f.Type}, r.Type)) {
-				ids = append(ids, r.ID)
-			}
-		}
-		n, err := a.Store.RequeueAll(ctx, who.Workspace, ids, postroom.StateReplay, now)
-		total += n
-		if err != nil {
-			return total, unavailable(err)
-		}
-		last = page[len(page)-1].ID
-	}
-}
-
-// replayStates are the states of deliveries that a replay of a status takes: what waits already is left where it is.
-func replayStates(status postroom.DeliveryStatus) (map[postroom.DeliveryState]bool, error) {
-	switch status {
-	case "":
-		return map[postroom.DeliveryState]bool{postroom.StateSucceeded: true, postroom.StateFailed: true, postroom.StateCancelled: true}, nil
-	case postroom.DeliverySucceeded:
-		return map[postroom.DeliveryState]bool{postroom.StateSucceeded: true}, nil
-	case postroom.DeliveryFailed:
-		return map[postroom.DeliveryState]bool{postroom.StateFailed: true}, nil
-	case postroom.DeliveryCancelled:
-		return map[postroom.DeliveryState]bool{postroom.StateCancelled: true}, nil
-	}
-	return nil, postroom.Invalid(postroom.CodeInvalid, "/status", "this is %s, %s or %s; what is pending or held will be delivered anyway",
-		postroom.DeliverySucceeded, postroom.DeliveryFailed, postroom.DeliveryCancelled)
 }
 
 // headerName is a header as HTTP compares it.

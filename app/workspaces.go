@@ -149,7 +149,21 @@ func (a *App) Bootstrap(ctx context.Context, adminKey string) (shown string, err
 }
 
 // ErrSecretKey means that the database was sealed with another secret key.
-var ErrSecretKey = errors.New("the secret key is not the one with which this database was sealed: without that one, signing secrets and credentials cannot be read")
+var ErrSecretKey = errors.New("the secret key is not the one with which this database was sealed, and without that one signing secrets and credentials " +
+	"cannot be read: check POSTROOM_SECRET_KEY, or restore the file secret.key that belongs to the database")
+
+// CheckSecretKey tells whether a database was sealed with the key of sealer, by what it keeps; ErrSecretKey when it was not. A
+// database that was never sealed takes any key.
+func CheckSecretKey(sealer Sealer, meta func(key string) ([]byte, error)) error {
+	sealed, err := meta(keyCheck)
+	if err != nil || sealed == nil {
+		return err
+	}
+	if _, err := sealer.Open(keyCheckContext, sealed); err != nil {
+		return ErrSecretKey
+	}
+	return nil
+}
 
 func (a *App) checkSecretKey(ctx context.Context) error {
 	sealed, err := a.Store.Meta(ctx, keyCheck)
@@ -159,8 +173,5 @@ func (a *App) checkSecretKey(ctx context.Context) error {
 	if sealed == nil {
 		return a.Store.SetMeta(ctx, keyCheck, a.Sealer.Seal(keyCheckContext, []byte(outbound.NewSecret(postroom.SecretHMAC))))
 	}
-	if _, err := a.Sealer.Open(keyCheckContext, sealed); err != nil {
-		return ErrSecretKey
-	}
-	return nil
+	return CheckSecretKey(a.Sealer, func(string) ([]byte, error) { return sealed, nil })
 }

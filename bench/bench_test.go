@@ -51,9 +51,10 @@ func TestPacedLoad(t *testing.T) {
 	}
 }
 
-// TestRun runs every scenario, with a fake in the place of Postroom.
+// TestRun runs every scenario that fills no database, with a fake in the place of Postroom.
 func TestRun(t *testing.T) {
 	cfg := testConfig(t)
+	cfg.Scenarios = []string{"one", "bulk", "fanout", "paced", "hang"}
 	cfg.Runs = 2
 	var out, progress bytes.Buffer
 	cfg.Output, cfg.Progress, cfg.Format = &out, &progress, JSON
@@ -66,7 +67,7 @@ func TestRun(t *testing.T) {
 	}
 	events := map[string][2]int{ // deliveries of base and subject, by scenario and metric
 		"one throughput": {500, 500}, "bulk throughput": {500, 500}, "fanout throughput": {500, 2500}, "paced p99": {50, 50},
-		"hang p99_ratio": {450, 450}, "hang throughput": {450, 450}, "backlog throughput": {500, 500},
+		"hang p99_ratio": {450, 450}, "hang throughput": {450, 450},
 	}
 	for _, c := range report.Comparisons {
 		name := c.Scenario + " " + string(c.Metric)
@@ -108,7 +109,7 @@ func TestRunFaults(t *testing.T) {
 		{"repeat", "one", nil, "0 missing, 50 delivered twice"},
 		{"refuse", "one", []string{"50 of 500 events were refused, the first one with: 503 Service Unavailable the fake refuses"}, "50 refused, 0 missing"},
 		{"refuse", "bulk", []string{`50 of 500 events were refused, the first one with: {"error":{"detail":"the fake refuses"}}`}, "50 refused"},
-		{"refuse", "backlog", []string{"make the deliveries that wait: 12 of 120 events were refused"}, ""},
+		{"repeat", "backlog", []string{"backlog on SQLite: ", "no such table: webhooks"}, ""}, // nothing can be filled that is not Postroom's
 		{"die", "one", []string{"one on SQLite: ", "the Postroom ended during the measurement", "the fake dies"}, ""},
 		{"sick", "one", []string{"start Postroom on SQLite: it has ended", "the fake is sick"}, ""},
 	} {

@@ -30,7 +30,9 @@ type Config struct {
 	BulkLines  int           // events in a request of `bulk`, 100
 	Rate       int           // events a second in `paced` and `hang`, 200
 	Paced      time.Duration // how long they are sent at that rate, 10 s
-	Backlog    int           // deliveries that wait in `backlog`, 100,000
+	Backlog    int           // deliveries that wait in `backlog`, `start` and `memory`, 1,000,000
+	Attempts   int           // how many the log has in `logs`, 1,000,000
+	Webhooks   int           // how many there are in `memory`, 100,000
 
 	// Patience is how long nothing may arrive before what is missing counts as lost, 30 s.
 	Patience time.Duration
@@ -78,7 +80,9 @@ func (c Config) complete() (Config, error) {
 	c.BulkLines = cmp.Or(c.BulkLines, 100)
 	c.Rate = cmp.Or(c.Rate, 200)
 	c.Paced = cmp.Or(c.Paced, 10*time.Second)
-	c.Backlog = cmp.Or(c.Backlog, 100_000)
+	c.Backlog = cmp.Or(c.Backlog, 1_000_000)
+	c.Attempts = cmp.Or(c.Attempts, 1_000_000)
+	c.Webhooks = cmp.Or(c.Webhooks, 100_000)
 	c.Patience = cmp.Or(c.Patience, 30*time.Second)
 	c.settle = cmp.Or(c.settle, 250*time.Millisecond)
 	c.Dir = cmp.Or(c.Dir, os.TempDir())
@@ -116,6 +120,7 @@ func (c Config) check() error {
 	}{
 		{"events", c.Events, maxEvents}, {"publishers", c.Publishers, 10_000}, {"runs", c.Runs, 1_000},
 		{"warm-up", c.Warmup, maxEvents}, {"bulk lines", c.BulkLines, 10_000}, {"rate", c.Rate, 100_000}, {"backlog", c.Backlog, maxEvents},
+		{"attempts", c.Attempts, maxEvents}, {"webhooks", c.Webhooks, 1_000_000},
 	} {
 		if n.value < 1 || n.value > n.max {
 			errs = append(errs, fmt.Errorf("%s is %d, and must be from 1 to %d", n.name, n.value, n.max))

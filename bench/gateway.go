@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/client"
+	"github.com/postroom/postroom/internal/fill"
 )
 
 // gateway is a running `postroom serve` with its database and the webhooks that were made for a run.
@@ -19,9 +21,11 @@ type gateway struct {
 	server   *child
 	database opened
 	dir      string
+	kind     kind
 	base     string // http://127.0.0.1:PORT
 	client   *client.Client
-	webhooks []string // ids
+	webhooks []postroom.WebhookID
+	started  time.Time // when the process of the server was
 }
 
 // hook is a webhook to make: where it goes, and which type of events it gets.
@@ -36,7 +40,7 @@ func (s *session) startPostroom(ctx context.Context, db database, hooks []hook) 
 	if err != nil {
 		return nil, err
 	}
-	g = &gateway{dir: dir}
+	g = &gateway{dir: dir, kind: db.kind}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(ctx))
@@ -48,9 +52,18 @@ func (s *session) startPostroom(ctx context.Context, db database, hooks []hook) 
 	if g.database, err = db.open(ctx, dir); err != nil {
 		return g, err
 	}
+	if err := s.serve(ctx, g); err != nil {
+		return g, err
+	}
+	err = g.createWebhooks(ctx, hooks)
+	return g, err
+}
+
+// serve starts the server of a gateway, whose database may have been used before.
+func (s *session) serve(ctx context.Context, g *gateway) error {
 	port, err := freePort()
 	if err != nil {
-		return g, err
+		return err
 	}
 	address := "127.0.0.1:" + port
 	env := []string{
@@ -63,18 +76,42 @@ func (s *session) startPostroom(ctx context.Context, db database, hooks []hook) 
 		env = append(env, EnvCPUProfile+"="+s.cfg.CPUProfile)
 	}
 	g.base = "http://" + address
-	g.server, err = start("postroom", command(s.cfg.Executable, []string{"serve", "--listen", address, "--dev"}, dir, env...))
+	g.started = time.Now()
+	g.server, err = start("postroom", command(s.cfg.Executable, []string{"serve", "--listen", address, "--dev"}, g.dir, env...))
 	if err != nil {
-		return g, err
+		return err
 	}
 	if err := g.ready(ctx); err != nil {
-		return g, errors.Join(fmt.Errorf("start Postroom on %s: %w", db.kind, err), g.server.lastWords())
+		return errors.Join(fmt.Errorf("start Postroom on %s: %w", g.kind, err), g.server.lastWords())
 	}
-	if g.client, err = client.New(client.Config{URL: g.base, Key: s.adminKey}); err != nil {
-		return g, err
+	g.client, err = client.New(client.Config{URL: g.base, Key: s.adminKey})
+	return err
+}
+
+// stop ends the server, whose database stays as it is.
+func (g *gateway) stop() error { return g.server.end(syscall.SIGTERM) }
+
+// refill stops the server, has its database filled, and starts it again.
+func (s *session) refill(ctx context.Context, g *gateway, with func(d *fill.Database, workspace postroom.WorkspaceID) error) error {
+	if err := g.stop(); err != nil {
+		return err
 	}
-	err = g.createWebhooks(ctx, hooks)
-	return g, err
+	rows := 0
+	d, err := fill.Open(ctx, g.database.url, func(n int) {
+		rows += n
+		_, _ = fmt.Fprintf(s.cfg.Progress, "%s: %s rows written\n", g.kind, count(rows)) // progress that cannot be shown is no failure
+	})
+	if err != nil {
+		return err
+	}
+	workspace, err := d.Workspace(ctx, g.webhooks[0])
+	if err == nil {
+		err = with(d, workspace)
+	}
+	if err = errors.Join(err, d.Close()); err != nil {
+		return err
+	}
+	return s.serve(ctx, g)
 }
 
 // ready returns when the server can store.
@@ -103,17 +140,29 @@ func (g *gateway) createWebhooks(ctx context.Context, hooks []hook) error {
 	if len(found.Data) > 0 {
 		return errors.New("the database has webhooks, and must be empty")
 	}
-	for i, h := range hooks {
-		made, err := g.client.CreateWebhook(ctx, client.WebhookInput{
-			Name: "Benchmark " + strconv.Itoa(i), URL: h.url, Events: []string{h.eventType}, Concurrency: forwarderWorkers,
+	g.webhooks = make([]postroom.WebhookID, len(hooks))
+	errs := make([]error, min(len(hooks), webhookMakers))
+	var makers sync.WaitGroup
+	for m := range errs {
+		makers.Go(func() {
+			for i := m; i < len(hooks) && errs[m] == nil; i += len(errs) {
+				made, err := g.client.CreateWebhook(ctx, client.WebhookInput{
+					Name: "Benchmark " + strconv.Itoa(i), URL: hooks[i].url, Events: []string{hooks[i].eventType}, Concurrency: forwarderWorkers,
+				})
+				if err != nil {
+					errs[m] = fmt.Errorf("create a webhook: %w", err)
+					continue
+				}
+				g.webhooks[i] = made.ID
+			}
 		})
-		if err != nil {
-			return fmt.Errorf("create a webhook: %w", err)
-		}
-		g.webhooks = append(g.webhooks, made.ID.String())
 	}
-	return nil
+	makers.Wait()
+	return errors.Join(errs...)
 }
+
+// webhookMakers is how many webhooks are made at once.
+const webhookMakers = 16
 
 // target is this server as something to publish to.
 func (g *gateway) target(s *session) target {
@@ -142,7 +191,11 @@ func (g *gateway) removeWebhooks(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout) // a backlog is cancelled with its webhook
 	defer cancel()
 	for len(g.webhooks) > 0 {
-		if err := g.client.DeleteWebhook(ctx, g.webhooks[0]); err != nil {
+		if g.webhooks[0].IsZero() { // it could not be made
+			g.webhooks = g.webhooks[1:]
+			continue
+		}
+		if err := g.client.DeleteWebhook(ctx, g.webhooks[0].String()); err != nil {
 			return fmt.Errorf("remove a webhook: %w", err)
 		}
 		g.webhooks = g.webhooks[1:]

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -9,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/server"
 )
 
 // TestMain lets the test binary stand for the postroom program, since a benchmark starts its own executable again.
@@ -38,12 +42,31 @@ func childOf(command string) func(args []string) error {
 	case roleCommand:
 		return inContext(func(ctx context.Context, args []string) error { return Role(ctx, args[0], args[1:]) })
 	case "serve":
+		if os.Getenv(realServer) != "" {
+			return inContext(serveReal)
+		}
 		return inContext(serveFake)
 	case "leave-orphan":
 		return func(args []string) error { return leaveOrphan(args[0], args[1]) }
 	default:
 		return nil
 	}
+}
+
+// realServer names the environment variable by which tests ask for Postroom itself, where the fake will not do.
+const realServer = "BENCH_TEST_REAL"
+
+func serveReal(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	listen := flags.String("listen", "", "")
+	if err := flags.Parse(args[:2]); err != nil {
+		return err
+	}
+	cfg, err := config.Load(config.Given{Flags: map[string][]string{"listen": {*listen}, "dev": {"true"}}, Environ: os.Environ()})
+	if err != nil {
+		return err
+	}
+	return server.Run(ctx, cfg, server.Options{Version: "test"})
 }
 
 func exit(err error) {

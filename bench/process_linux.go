@@ -72,19 +72,25 @@ func statOf(pid int) (s procStat, err error) {
 	return s, err
 }
 
-// peakOf reads VmHWM of /proc/PID/status, which is in KiB.
-func peakOf(pid int) (int64, error) {
+// peakOf is the largest memory that a process had resident.
+func peakOf(pid int) (int64, error) { return statusOf(pid, "VmHWM") }
+
+// residentOf is the memory that a process has resident now.
+func residentOf(pid int) (int64, error) { return statusOf(pid, "VmRSS") }
+
+// statusOf reads an amount of memory in /proc/PID/status, where it is in KiB.
+func statusOf(pid int, name string) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmHWM; has the process ended?", pid)
+	return 0, fmt.Errorf("/proc/%d/status has no %s; has the process ended?", pid, name)
 }
 
 // descendantsOf lists the processes that pid has started, and those that they have.

@@ -12,3 +12,9 @@ func endWithParent(*exec.Cmd) {}
 
 // usageOf knows nothing: CPU time and memory of other processes are read from /proc, which Linux alone has.
 func usageOf(int, bool) (cpu time.Duration, peakBytes int64, err error) { return 0, 0, nil }
+
+// residentOf knows nothing here.
+func residentOf(int) (int64, error) { return 0, nil }
+
+// peakOf knows nothing here.
+func peakOf(int) (int64, error) { return 0, nil }

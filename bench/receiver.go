@@ -46,7 +46,8 @@ type arrivals struct {
 	Duplicates int   `json:"duplicates"`
 	Stray      int   `json:"stray"` // of another measurement, or to another lane
 	Unreadable int   `json:"unreadable"`
-	LastUS     int64 `json:"last_us"` // when the last one that counts arrived, in µs since 1970
+	FirstUS    int64 `json:"first_us"` // when the first one that counts arrived; 0 before that
+	LastUS     int64 `json:"last_us"`  // when the last one that counts arrived, in µs since 1970
 	// Latency is from sent_us in the event to its arrival.
 	Latency Percentiles `json:"latency_ms"`
 }
@@ -64,7 +65,7 @@ type tally struct {
 	took []atomic.Int64 // by lane and event: its latency in µs plus one, 0 until it arrives
 
 	arrived, duplicates, stray, unreadable atomic.Int64
-	last                                   atomic.Int64
+	first, last                            atomic.Int64
 }
 
 func newReceiver() *receiver {
@@ -115,6 +116,7 @@ func (t *tally) count(lane int, seq, sentUS, nowUS int64) {
 		t.duplicates.Add(1)
 		return
 	}
+	t.first.CompareAndSwap(0, nowUS)
 	for {
 		last := t.last.Load()
 		if nowUS <= last || t.last.CompareAndSwap(last, nowUS) {
@@ -147,6 +149,7 @@ func (r *receiver) stats(w http.ResponseWriter, req *http.Request) {
 		Duplicates: int(t.duplicates.Load()),
 		Stray:      int(t.stray.Load()),
 		Unreadable: int(t.unreadable.Load()),
+		FirstUS:    t.first.Load(),
 		LastUS:     t.last.Load(),
 	}
 	if req.URL.Query().Has("latency") {

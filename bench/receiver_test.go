@@ -55,14 +55,14 @@ func TestReceiver(t *testing.T) {
 	post("/in/x", `{"seq":100,"sent_us":1}`)
 
 	got := stats()
-	if got.LastUS < now || got.LastUS > time.Now().UnixMicro() {
+	if got.FirstUS < now || got.LastUS < got.FirstUS || got.LastUS > time.Now().UnixMicro() {
 		t.Errorf("the last arrived at %d, and it is %d", got.LastUS, time.Now().UnixMicro())
 	}
 	l := got.Latency
 	if l.P50 < 5000 || l.P50 >= 7000 || l.Max < 7000 || l.P99 != l.Max {
 		t.Errorf("latencies are %+v", l)
 	}
-	got.LastUS, got.Latency = 0, Percentiles{}
+	got.FirstUS, got.LastUS, got.Latency = 0, 0, Percentiles{}
 	if want := (arrivals{Expected: 6, Arrived: 3, Duplicates: 1, Stray: 3, Unreadable: 3}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -73,20 +73,33 @@ func (c *Comparison) losses() (errs []error) {
 	return errs
 }
 
-// number writes a value of the metric, with its unit.
-func (m Metric) number(v float64) string {
-	if m == P99 {
-		return ms(v) + " ms"
+// unit is what a value of the metric is in, with a space before it; empty for a ratio.
+func (m Metric) unit() string {
+	switch m {
+	case P99, Slowest:
+		return " ms"
+	case Seconds:
+		return " s"
+	case MiB:
+		return " MiB"
 	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
+	return ""
 }
+
+// digits writes a value of the metric without its unit.
+func (m Metric) digits(v float64) string {
+	if m.unit() == "" {
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return ms(v)
+}
+
+// number writes a value of the metric, with its unit.
+func (m Metric) number(v float64) string { return m.digits(v) + m.unit() }
 
 // spread writes the extremes of the metric.
 func (c *Comparison) spread() string {
-	if c.Metric == P99 {
-		return ms(c.Lowest) + "–" + ms(c.Highest) + " ms"
-	}
-	return c.Metric.number(c.Lowest) + "–" + c.Metric.number(c.Highest)
+	return c.Metric.digits(c.Lowest) + "–" + c.Metric.digits(c.Highest) + c.Metric.unit()
 }
 
 // ms writes milliseconds with three digits that say something.

@@ -28,13 +28,25 @@ func (r *Report) writeMarkdown(w io.Writer) error {
 func (c *Comparison) measured() string {
 	pair := c.typical()
 	runs := ""
-	if len(c.Pairs) > 1 {
+	if max(len(c.Pairs), len(c.Values)) > 1 {
 		runs = "; runs " + c.spread()
 	}
 	var text string
 	switch c.Metric {
 	case P99:
 		text = fmt.Sprintf("%s (p50 %s ms; %s: p99 %s ms%s)", c.Metric.number(c.Median), ms(pair.Subject.Latency.P50), c.Base, ms(pair.Base.Latency.P99), runs)
+	case Slowest:
+		worst := 0.0
+		for _, d := range c.Details {
+			worst = max(worst, d.Max, d.First)
+		}
+		return fmt.Sprintf("%s (p50 of the slowest of %d filters; the slowest call of all %s)", c.Metric.number(c.Median), len(c.Values), c.Metric.number(worst))
+	case Seconds, MiB:
+		text = c.Metric.number(c.Median)
+		if runs != "" {
+			text += " (" + strings.TrimPrefix(runs, "; ") + ")"
+		}
+		return text
 	case P99Ratio:
 		text = fmt.Sprintf("%s (%s ms beside %s ms%s)", c.Metric.number(c.Median), ms(pair.Subject.Latency.P99), ms(pair.Base.Latency.P99), runs)
 	default:

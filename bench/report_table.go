@@ -22,6 +22,11 @@ func (r *Report) writeTable(w io.Writer) error {
 // table writes one comparison: a typical run of each side, then what all runs come down to.
 func (c *Comparison) table(b *bytes.Buffer) {
 	fmt.Fprintf(b, "\n%s\n", c.What)
+	if len(c.Pairs) == 0 {
+		c.details(b)
+		fmt.Fprintf(b, "  ⇒ %s%s\n", c.result(), c.goalWords())
+		return
+	}
 	pair := c.typical()
 	sides := []struct {
 		name string
@@ -47,6 +52,27 @@ func (c *Comparison) table(b *bytes.Buffer) {
 	fmt.Fprintf(b, "  ⇒ %s%s\n", c.result(), c.goalWords())
 }
 
+// details writes what was measured beside the metric.
+func (c *Comparison) details(b *bytes.Buffer) {
+	if len(c.Details) == 0 {
+		return
+	}
+	calls := c.Metric == Slowest
+	titles := []string{"", "value"}
+	if calls {
+		titles = []string{"", "p50 in ms", "max", "first after a start", "found"}
+	}
+	t := newColumns(b, titles...)
+	for _, d := range c.Details {
+		if calls {
+			t.row(d.What, ms(d.Value), ms(d.Max), ms(d.First), d.Found)
+		} else {
+			t.row(d.What, ms(d.Value))
+		}
+	}
+	t.end()
+}
+
 // columns is a table whose columns are as wide as what they hold, aligned at the right.
 type columns struct{ w *tabwriter.Writer }
 
@@ -64,10 +90,12 @@ func (p Percentiles) cells() []string { return []string{ms(p.P50), ms(p.P95), ms
 
 // result is the metric in words.
 func (c *Comparison) result() string {
-	what := map[Metric]string{Throughput: "ratio of throughput", P99: "p99", P99Ratio: "ratio of p99"}[c.Metric]
+	what := map[Metric]string{Throughput: "ratio of throughput", P99: "p99", P99Ratio: "ratio of p99", Slowest: "the slowest filter's p50", Seconds: "time", MiB: "memory"}[c.Metric]
 	runs := "one run"
-	if len(c.Pairs) > 1 {
-		runs = fmt.Sprintf("%s in %d runs", c.spread(), len(c.Pairs))
+	if n := max(len(c.Pairs), len(c.Values)); c.Metric == Slowest {
+		runs = fmt.Sprintf("%s for %d filters", c.spread(), n)
+	} else if n > 1 {
+		runs = fmt.Sprintf("%s in %d runs", c.spread(), n)
 	}
 	text := fmt.Sprintf("%s %s (%s)", what, c.Metric.number(c.Median), runs)
 	if c.Metric == Throughput && c.CPURatio > 0 {

@@ -63,6 +63,19 @@ func sampleReport() *Report {
 				Goal:  &Goal{Must: 1.2, Aim: 1.05, MustText: "within 20 % of none hanging", AimText: "no difference"},
 				Pairs: []Pair{{subject(1800, 10), subject(1800, 13)}},
 			},
+			{
+				Scenario: "start", What: "SQLite, start with 1,000,000 waiting deliveries, to first delivery", Metric: Seconds, Subject: "Postroom",
+				Goal: &Goal{Must: 2, Aim: 0.5, MustText: "2 s", AimText: "0.5 s"}, Values: []float64{0.41, 0.38, 0.52},
+			},
+			{
+				Scenario: "memory", What: "SQLite, 100,000 webhooks configured, 1,000,000 waiting: resident memory", Metric: MiB, Subject: "Postroom",
+				Goal: &Goal{Must: 400, Aim: 200, MustText: "400 MiB", AimText: "200 MiB"}, Values: []float64{312.4}, Details: []Detail{{What: "in the end", Value: 288}},
+			},
+			{
+				Scenario: "logs", What: "SQLite, log query (any filter, first page), 1,000,000 attempts", Metric: Slowest, Subject: "Postroom",
+				Goal: &Goal{Must: 50, Aim: 10, MustText: "50 ms", AimText: "10 ms"}, Values: []float64{1.5, 12.5},
+				Details: []Detail{{What: "events?", Value: 1.5, First: 4, Max: 2, Found: "50, and a cursor"}, {What: "events?q=needle", Value: 12.5, First: 30, Max: 20, Found: "20"}},
+			},
 		},
 	}
 	r.Comparisons[1].Pairs[0].Base.Processes = nil

@@ -20,6 +20,9 @@ func scenarioTable() []scenario {
 		{"paced", paced},     // a steady rate, far from what the machine can do
 		{"hang", hanging},    // one of ten webhooks does not answer
 		{"backlog", backlog}, // many deliveries wait for a webhook that does not answer
+		{"start", starting},  // many deliveries wait when the server starts
+		{"memory", memory},   // there are many webhooks, and many deliveries wait
+		{"logs", logs},       // a log of a month, searched by every filter
 	}
 }
 
@@ -158,43 +161,3 @@ func hanging(s *session, ctx context.Context, db database) ([]Comparison, error)
 
 // noDifference is by how much two figures may differ that count as the same: runs of the same thing differ as much.
 const noDifference = 0.05
-
-// backlog compares an empty database with one in which many deliveries wait for a webhook that does not answer. They
-// are due at once, so they are in the way of the others as much as they can be.
-func backlog(s *session, ctx context.Context, db database) ([]Comparison, error) {
-	c := Comparison{
-		Scenario: "backlog", Metric: Throughput, Base: "Postroom, nothing waits",
-		What:    fmt.Sprintf("%s, %s deliveries waiting for a dead receiver: throughput of the others", db.kind, count(s.cfg.Backlog)),
-		Subject: fmt.Sprintf("Postroom, %s wait", count(s.cfg.Backlog)),
-		Goal:    &Goal{Must: 0.9, Aim: 1 - noDifference, MustText: "0.9 of an empty database", AimText: "1.0"},
-	}
-	hooks := append(s.lanes(1), hook{url: s.at(hangPath), eventType: backlogType})
-	l := load{eventType: measuredType, events: s.cfg.Events, lanes: 1}
-	waiting := load{eventType: backlogType, events: s.cfg.Backlog, lines: s.cfg.BulkLines}
-	for range s.cfg.Runs {
-		var pair Pair
-		err := s.withPostroom(ctx, db, hooks, 1, func(t target) (err error) {
-			if pair.Base, err = s.measure(ctx, t, l); err != nil {
-				return err
-			}
-			s.tell("backlog", db, pair.Base)
-			filled, err := s.measure(ctx, t, waiting)
-			if err != nil {
-				return err
-			}
-			if err := filled.loss(); err != nil {
-				return fmt.Errorf("make the deliveries that wait: %w", err)
-			}
-			if pair.Subject, err = s.measure(ctx, t, l); err != nil {
-				return err
-			}
-			s.tell("backlog", db, pair.Subject)
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		c.Pairs = append(c.Pairs, pair)
-	}
-	return []Comparison{c}, nil
-}

@@ -50,6 +50,18 @@ func (c *Catalogue) Nearest(name string) string {
 	return best
 }
 
+// NearestWord suggests which of some words the writer of an unknown one may have meant, or "" when none is near.
+func NearestWord(unknown string, words []string) string {
+	unknown = strings.ToLower(unknown)
+	best, bestDistance := "", 3
+	for _, w := range words {
+		if d := distance(unknown, w); d < bestDistance && d < len(w)-1 && len(unknown) < 100 {
+			best, bestDistance = w, d
+		}
+	}
+	return best
+}
+
 // distance is how many single bytes must be added, removed, replaced or swapped with their neighbour to turn a into b
 // (optimal string alignment).
 func distance(a, b string) int {

@@ -10,14 +10,16 @@ import (
 )
 
 type benchCmd struct {
-	Scenarios  []string      `arg:"" optional:"" placeholder:"SCENARIO" help:"What is measured: one, bulk, fanout, paced, hang, backlog; by default all."`
+	Scenarios  []string      `arg:"" optional:"" placeholder:"SCENARIO" help:"What is measured: one, bulk, fanout, paced, hang, backlog, start, memory, logs; by default all."`
 	Database   []string      `placeholder:"DATABASE" help:"sqlite, postgres (a private server, which Debian's package postgresql has), or the postgres://… URL of an empty database; by default sqlite, and postgres where it is installed."`
 	Events     int           `placeholder:"N" default:"20000" help:"How many events a run publishes."`
 	Publishers int           `placeholder:"N" default:"64" help:"How many connections publish."`
 	Runs       int           `placeholder:"N" default:"3" help:"How often each is measured; the median counts."`
 	Rate       int           `placeholder:"N" default:"200" help:"Events a second where the rate is steady."`
 	Paced      time.Duration `placeholder:"DURATION" default:"10s" help:"How long a steady rate is kept."`
-	Backlog    int           `placeholder:"N" default:"100000" help:"Deliveries that wait in backlog."`
+	Backlog    int           `placeholder:"N" default:"1000000" help:"Deliveries that wait in backlog, start and memory."`
+	Webhooks   int           `placeholder:"N" default:"100000" help:"Webhooks in memory."`
+	Attempts   int           `placeholder:"N" default:"1000000" help:"Attempts in logs; ten million need some 20 GB of disk."`
 	Dir        string        `placeholder:"DIR" help:"Where databases are made; by default the system's temporary directory."`
 	CPUProfile string        `name:"cpuprofile" placeholder:"FILE" help:"File for the server's CPU profile; it holds that of the last run."`
 	Markdown   bool          `help:"Print the table for docs/performance.md."`
@@ -40,7 +42,8 @@ func (c benchCmd) Run(s *session) error {
 			return usagef("%q is not a scenario: they are %s", name, strings.Join(bench.Scenarios(), ", "))
 		}
 	}
-	for name, n := range map[string]int{"--events": c.Events, "--publishers": c.Publishers, "--runs": c.Runs, "--rate": c.Rate, "--backlog": c.Backlog} {
+	for name, n := range map[string]int{"--events": c.Events, "--publishers": c.Publishers, "--runs": c.Runs, "--rate": c.Rate, "--backlog": c.Backlog,
+		"--webhooks": c.Webhooks, "--attempts": c.Attempts} {
 		if n < 1 {
 			return usagef("%s must be at least 1", name)
 		}
@@ -55,7 +58,7 @@ func (c benchCmd) Run(s *session) error {
 		return usagef("a benchmark's result is a table or json")
 	}
 	return bench.Run(s.ctx, bench.Config{Version: s.Version, Scenarios: c.Scenarios, Databases: c.Database, Events: c.Events, Publishers: c.Publishers,
-		Runs: c.Runs, Rate: c.Rate, Paced: c.Paced, Backlog: c.Backlog, Dir: c.Dir, CPUProfile: c.CPUProfile, Format: format, Output: s.Stdout,
+		Runs: c.Runs, Rate: c.Rate, Paced: c.Paced, Backlog: c.Backlog, Webhooks: c.Webhooks, Attempts: c.Attempts, Dir: c.Dir, CPUProfile: c.CPUProfile, Format: format, Output: s.Stdout,
 		Progress: progressTo(s)})
 }
 

@@ -49,7 +49,7 @@ func TestBashCompletes(t *testing.T) {
 		"postroom keys list --no-such ":             "",
 		"postroom events send --ndjson ":            "", // a file, which bash offers itself
 		"postroom webhooks rotate-secret x --kind ": "hmac ed25519",
-		"postroom webhooks update x --no-":          "--no-expect-json --no-auth",
+		"postroom webhooks update x --no-":          "--no-expect-json --no-auth --no-tls",
 		"postroom serve --retent":                   "--retention",
 		"postroom serve --api":                      "",
 		"postroom bench-":                           "",

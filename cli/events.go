@@ -27,7 +27,7 @@ type eventListCmd struct {
 	Type     string `placeholder:"TYPE" help:"Only events of this type: a name, or a group such as email.*."`
 	After    string `placeholder:"TIME" help:"Only events published at this time or later: a time, a date, or how long ago, such as 24h."`
 	Before   string `placeholder:"TIME" help:"Only events published before this time."`
-	Contact  string `placeholder:"WHO" help:"Only events of this contact: an email address, or the contact's id."`
+	Contact  string `placeholder:"WHO" help:"Only events of this contact: an email address, or the id, uid or phone of a contact without one."`
 	Campaign string `placeholder:"ID" help:"Only events of this campaign."`
 	Query    string `name:"query" short:"q" placeholder:"TEXT" help:"Only events whose data contains this text."`
 	listFlags
@@ -125,6 +125,7 @@ func (p *screen) deliveries(list []postroom.DeliveryResource) {
 type eventReplayCmd struct {
 	eventArg
 	Webhook []string `placeholder:"ID" help:"Webhooks that get the event again, by id or uid; by default all that match it now."`
+	Preview bool     `help:"Only say which webhooks would get it."`
 }
 
 // Help is shown by "postroom events replay --help".
@@ -139,6 +140,18 @@ func (cmd eventReplayCmd) Run(s *session) error {
 	c, err := s.client()
 	if err != nil {
 		return err
+	}
+	if cmd.Preview {
+		webhooks, err := c.PreviewEventReplay(s.ctx, cmd.Event, cmd.Webhook...)
+		if err != nil {
+			return err
+		}
+		return s.show(map[string]any{"webhooks": webhooks}, func(p *screen) {
+			p.printf("Event %s would be delivered to %s.\n", cmd.Event, plural(len(webhooks), "webhook", "webhooks"))
+			for _, w := range webhooks {
+				p.printf("  %s\n", w)
+			}
+		})
 	}
 	made, err := c.ReplayEvent(s.ctx, cmd.Event, cmd.Webhook...)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +10,14 @@ import (
 	"github.com/postroom/postroom/client"
 )
 
-type deliveryExportCmd struct {
+// exportFlags say what is exported, how and where to.
+type exportFlags struct {
 	deliveryFilterFlags
 	Format string `default:"ndjson" enum:"csv,ndjson" placeholder:"FORMAT" help:"csv or ndjson."`
 	Output string `default:"-" placeholder:"FILE" help:"File to write; - is stdout, which is the default."`
 }
+
+type deliveryExportCmd struct{ exportFlags }
 
 // Help is shown by `postroom deliveries export --help`.
 func (deliveryExportCmd) Help() string {
@@ -25,7 +29,33 @@ name, and gets its own when the export has ended.
 
 // Run exports deliveries.
 func (cmd deliveryExportCmd) Run(s *session) error {
-	f, err := cmd.filter(s)
+	return s.export(cmd.exportFlags, (*client.Client).ExportDeliveries)
+}
+
+type attemptsCmd struct {
+	Export attemptExportCmd `cmd:"" help:"Write attempts to a file, as CSV or NDJSON."`
+}
+
+type attemptExportCmd struct{ exportFlags }
+
+// Help is shown by `postroom attempts export --help`.
+func (attemptExportCmd) Help() string {
+	return `All attempts of the deliveries that the filters let through: deliveries newest first, the attempts of each from the
+first on. NDJSON has what was sent and what came back, with headers and bodies; CSV has a line for each attempt without them.
+A file is complete or not there: it is written under another name, and gets its own when the export has ended.
+
+    postroom attempts export --webhook crm-sync --after 24h --output attempts.ndjson
+    postroom attempts export --format csv --status failed | head`
+}
+
+// Run exports attempts.
+func (cmd attemptExportCmd) Run(s *session) error {
+	return s.export(cmd.exportFlags, (*client.Client).ExportAttempts)
+}
+
+// export writes what fetch gives to where the flags say.
+func (s *session) export(flags exportFlags, fetch func(*client.Client, context.Context, client.DeliveryFilter, client.ExportFormat) (io.ReadCloser, error)) error {
+	f, err := flags.filter(s)
 	if err != nil {
 		return err
 	}
@@ -33,21 +63,21 @@ func (cmd deliveryExportCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	from, err := c.ExportDeliveries(s.ctx, f, client.ExportFormat(cmd.Format))
+	from, err := fetch(c, s.ctx, f, client.ExportFormat(flags.Format))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = from.Close() }()
-	if cmd.Output == "-" {
+	if flags.Output == "-" {
 		_, err := io.Copy(s.Stdout, from)
 		return exportError(err)
 	}
-	n, err := s.saveAs(cmd.Output, from)
+	n, err := s.saveAs(flags.Output, from)
 	if err != nil {
 		return err
 	}
 	p := s.screen(s.Stderr, s.Terminal.Stderr)
-	p.done("%s written to %s", size(n), cmd.Output)
+	p.done("%s written to %s", size(n), flags.Output)
 	p.flush()
 	return nil
 }

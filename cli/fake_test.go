@@ -20,6 +20,7 @@ const (
 	dlv1  = "dlv_01jd3v8x2mf4k8c0q9r7t5y1za"
 	key1  = "key_01jd3v8x2mf4k8c0q9r7t5y1za"
 	wsp1  = "wsp_01jd3v8x2mf4k8c0q9r7t5y1za"
+	rpl1  = "rpl_01jd3v8x2mf4k8c0q9r7t5y1za"
 	sec1  = "sec_01jd3v8x2mf4k8c0q9r7t5y1za"
 	stamp = `"2026-01-31T09:30:00.000Z"`
 )
@@ -57,6 +58,12 @@ const keyJSON = `{"id":"` + key1 + `","workspace_id":"` + wsp1 + `","name":"Shop
 
 const workspaceJSON = `{"id":"` + wsp1 + `","name":"Acme","created_at":` + stamp + `,"updated_at":` + stamp
 
+// replayJSON is a replay that ended at a time, with more fields.
+func replayJSON(more, ended string) string {
+	return `{"id":"` + rpl1 + `","webhook_id":"` + whk1 + `","after":"2026-01-30T23:00:00.000Z","before":` + stamp + `,"status":"failed","types":["order.paid"],"created_by":"` + key1 +
+		`","created_at":` + stamp + `,"updated_at":` + stamp + `,"ended_at":` + ended + `,` + more + `}`
+}
+
 func page(items ...string) string {
 	return `{"data":[` + strings.Join(items, ",") + `],"next_cursor":null,"prev_cursor":null}`
 }
@@ -81,8 +88,16 @@ func answers() map[string]string {
 		"POST " + webhook + "/preview":           previewJSON,
 		"POST /v1/webhooks/preview":              previewJSON,
 		"POST " + webhook + "/pause":             strings.Replace(webhookJSON, `"status":"active","status_reason":""`, `"status":"paused","status_reason":"Moving house"`, 1),
-		"POST " + webhook + "/resume":            `{"held":1200,` + webhookJSON[1:],
-		"POST " + webhook + "/replay":            `202 {"replayed":128}`,
+		"POST " + webhook + "/resume":            `{"held":1200,"held_since":"2026-01-31T08:00:00.000Z",` + webhookJSON[1:],
+		"POST " + webhook + "/replay":            "202 " + replayJSON(`"state":"done","total":128,"at_least":false,"done":127,"skipped":1,"withdrawn":0`, stamp),
+		"POST /v1/webhooks/crm-sync/replay":      `{"id":null,"before":` + stamp + `,"types":[],"total":100000,"at_least":true,"by_status":{"failed":99000,"cancelled":1000},"by_type":{"email.sent":40000,"email.opened":60000}}`,
+		"POST /v1/webhooks/quiet/replay":         `{"id":null,"before":` + stamp + `,"types":[],"total":0,"at_least":false}`,
+		"POST /v1/replays":                       "202 " + replayJSON(`"state":"running","total":200000,"at_least":true,"done":2000,"skipped":0,"withdrawn":0`, "null"),
+		"GET /v1/replays":                        page(replayJSON(`"state":"running","total":200000,"at_least":true,"done":2000,"skipped":0,"withdrawn":0`, "null"), replayJSON(`"webhook_id":null,"status":"","state":"failed","reason":"The webhook was deleted.","total":5,"done":2`, stamp)),
+		"GET /v1/replays/" + rpl1:                replayJSON(`"state":"done","total":128,"at_least":false,"done":127,"skipped":1,"withdrawn":0,"waiting":0`, stamp),
+		"GET /v1/replays/rpl_1":                  replayJSON(`"state":"failed","reason":"The webhook was deleted.","total":128,"done":12,"waiting":0`, stamp),
+		"POST /v1/replays/" + rpl1 + "/cancel":   "202 " + replayJSON(`"state":"cancelled","total":128,"at_least":false,"done":100,"skipped":1,"withdrawn":40,"waiting":0`, stamp),
+		"GET /v1/attempts/export":                `{"delivery_id":"` + dlv1 + `",` + goodAttempt[1:] + "}\n",
 		"GET " + webhook + "/secrets":            page(`{"id":"`+sec1+`","kind":"hmac","created_at":`+stamp+`,"expires_at":"2026-02-01T09:30:00.000Z"}`, `{"id":"`+sec1+`","kind":"ed25519","public_key":"whpk_x","created_at":`+stamp+`,"expires_at":null}`),
 		"POST " + webhook + "/secrets":           `201 {"id":"` + sec1 + `","kind":"ed25519","public_key":"whpk_x","created_at":` + stamp + `,"expires_at":null,"secret":"whsk_y"}`,
 		"GET /v1/stats":                          `{"after":"2026-01-30T10:00:00.000Z","before":"2026-01-31T11:00:00.000Z","attempts":0,"succeeded":0,"failed":0,"retried":0,"success_rate":null,"latency_ms":{"mean":0,"p50":0,"p95":0,"p99":0},"last_status":0,"last_at":null,"waiting":10000,"waiting_more":true,"waiting_since":` + stamp + `,"series":[]}`,
@@ -90,7 +105,7 @@ func answers() map[string]string {
 		"POST /v1/events":                        `202 {"id":"order-17","type":"order.paid","time":` + stamp + `,"duplicate":false,"webhooks":["` + whk1 + `","` + whk2 + `"]}`,
 		"GET /v1/events":                         page(eventJSON+"}", `{"id":"`+evt1+`","type":"email.opened","time":"2025-12-31T22:30:00.000Z","published_at":"2025-12-31T22:30:00.000Z","data":{}}`),
 		"GET /v1/events/order-17":                eventJSON + `,"deliveries":[` + deliveryJSON("") + `]}`,
-		"POST /v1/events/order-17/replay":        `202 {"data":[` + deliveryJSON("") + `]}`,
+		"POST /v1/events/order-17/replay":        `202 {"data":[` + deliveryJSON("") + `],"webhooks":["` + whk1 + `"]}`,
 		"GET /v1/event-types":                    page(`{"name":"email.opened","group":"email","title":"Email opened","custom":false}`, `{"name":"order.paid","group":"custom","title":"Order paid","custom":true}`),
 		"GET /v1/event-types/order.paid":         `{"name":"order.paid","group":"custom","title":"Order paid","description":"Money came in.","custom":true,"schema":{"type":"object"},"sample":{"order":{"id":17}}}`,
 		"POST /v1/event-types":                   `201 {"name":"order.paid","group":"custom","title":"Order paid","custom":true}`,

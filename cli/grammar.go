@@ -28,6 +28,8 @@ type grammar struct {
 	Webhooks   webhooksCmd   `cmd:"" group:"use" help:"Where events are delivered to."`
 	Deliveries deliveriesCmd `cmd:"" group:"use" help:"What was delivered, and what was not."`
 	Stats      statsCmd      `cmd:"" group:"use" help:"What happened to all deliveries."`
+	Attempts   attemptsCmd   `cmd:"" group:"use" help:"The calls that were made for deliveries."`
+	Replays    replaysCmd    `cmd:"" group:"use" help:"Deliver again what was delivered, or was not."`
 
 	Keys       keysCmd       `cmd:"" group:"access" help:"API keys of the workspace."`
 	Workspaces workspacesCmd `cmd:"" group:"access" help:"Tenants, for the operator."`
@@ -62,7 +64,7 @@ func newParser(g *grammar, c Config, exit func(int)) (*kong.Kong, error) {
 			{Key: "access", Title: "Access:"},
 			{Key: "other", Title: "Other:"},
 			{Key: "settings", Title: "Settings:"},
-			{Key: "auth", Title: "Authentication (@FILE reads a value from a file):"},
+			{Key: "auth", Title: "Authentication (@FILE reads a value from a file, env:NAME from the environment):"},
 			{Key: "global", Title: "Global flags:"},
 		}),
 		kong.PostBuild(addSettings),

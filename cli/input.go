@@ -47,8 +47,22 @@ func (s *session) value(given string) ([]byte, error) {
 
 // secretValue gives a flag's value that is one line: the end of the line of a file is not part of it.
 func (s *session) secretValue(given string) (string, error) {
+	text, err := s.secretText(given)
+	return strings.TrimRight(text, "\r\n"), err
+}
+
+// secretText gives a flag's value that may be secret, and may have several lines: what follows env: is the environment
+// variable that has it, so that it stands neither in the shell's history nor in the list of processes.
+func (s *session) secretText(given string) (string, error) {
+	if name, ok := strings.CutPrefix(given, "env:"); ok {
+		value := s.env(name)
+		if value == "" {
+			return "", usagef("the environment variable %s is not set, or is empty", name)
+		}
+		return value, nil
+	}
 	text, err := s.value(given)
-	return strings.TrimRight(string(text), "\r\n"), err
+	return string(text), err
 }
 
 // jsonValue gives a flag's value that is JSON.
@@ -99,6 +113,11 @@ func (s *session) moment(flag, given string) (time.Time, error) {
 
 // confirm asks before something is lost. Without a terminal there is nobody to ask, so --force is needed.
 func (s *session) confirm(force bool, question string, args ...any) error {
+	return s.ask(force, "nothing was deleted", question, args...)
+}
+
+// ask asks a question, and fails with refusal unless the answer is yes.
+func (s *session) ask(force bool, refusal, question string, args ...any) error {
 	if force {
 		return nil
 	}
@@ -116,16 +135,22 @@ func (s *session) confirm(force bool, question string, args ...any) error {
 		case "y", "yes":
 			return nil
 		}
-		return errors.New("nothing was deleted")
+		return errors.New(refusal)
 	case <-s.ctx.Done():
 		return s.ctx.Err()
 	}
 }
 
-// askable refuses to go on where confirm could not ask.
-func (s *session) askable(force bool) error {
-	if force || s.Terminal.Stdin && s.Terminal.Stderr {
+// hasAsker tells whether there is somebody to ask.
+func (s *session) hasAsker() bool { return s.Terminal.Stdin && s.Terminal.Stderr }
+
+// askable refuses to go on where confirm could not ask before deleting.
+func (s *session) askable(force bool) error { return s.askableTo(force, "deleting", "delete") }
+
+// askableTo refuses to go on where ask could not ask before what doing and do name.
+func (s *session) askableTo(force bool, doing, do string) error {
+	if force || s.hasAsker() {
 		return nil
 	}
-	return usagef("deleting asks first, and there is no terminal to ask on").hint("Give --force to delete without being asked.")
+	return usagef("%s asks first, and there is no terminal to ask on", doing).hint("Give --force to " + do + " without being asked.")
 }

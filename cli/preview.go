@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/client"
 )
@@ -65,9 +67,13 @@ func (cmd webhookPreviewCmd) Run(s *session) error {
 	})
 }
 
-// notes shows where null stands for what could not be made.
+// notes shows where null stands for what could not be made, and what else is worth knowing.
 func (p *screen) notes(indent string, notes []postroom.FieldError) {
 	for _, n := range notes {
-		p.printf("%s%s\n", indent, p.paint(yellow, clean("null at "+n.Pointer+": "+n.Detail)))
+		text := "null at " + n.Pointer + ": " + n.Detail
+		if !strings.HasPrefix(n.Pointer, "/payload") {
+			text = n.Detail
+		}
+		p.printf("%s%s\n", indent, p.paint(yellow, clean(text)))
 	}
 }

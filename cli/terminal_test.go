@@ -95,6 +95,43 @@ func TestDeletingAsks(t *testing.T) {
 	}
 }
 
+// TestReplayingAndResumingAsk sees to it that people hear how much it is before they say yes.
+func TestReplayingAndResumingAsk(t *testing.T) {
+	const many = `Replay at least 100,000 deliveries (1,000 cancelled, 99,000 failed)? [y/N] `
+	resume := func(fate string) string {
+		return "1,200 deliveries are held since Jan 31 09:00:00. Resume webhook " + whk1 + " (Production Webhook) and " + fate + " them? [y/N] "
+	}
+	for _, tc := range []struct {
+		name, stdin string
+		args        []string
+		stderr      string
+		calls       int
+		last        string
+		exit        int
+	}{
+		{"replay yes", "y\n", []string{"webhooks", "replay", "crm-sync"}, many, 2,
+			`POST /v1/webhooks/crm-sync/replay {"before":"2026-01-31T09:30:00.000Z"}`, exitOK},
+		{"replay no", "\n", []string{"webhooks", "replay", "crm-sync"}, many + "postroom: nothing was replayed\n", 1,
+			`POST /v1/webhooks/crm-sync/replay {"dry_run":true}`, exitFailed},
+		{"nothing to replay", "", []string{"webhooks", "replay", "quiet"}, "", 1, `POST /v1/webhooks/quiet/replay {"dry_run":true}`, exitOK},
+		{"resume yes", "y\n", []string{"webhooks", "resume", whk1}, resume("send"), 2,
+			`POST /v1/webhooks/` + whk1 + `/resume {"held":"release"}`, exitOK},
+		{"discard no", "n\n", []string{"webhooks", "resume", whk1, "--held", "discard"}, resume("discard") + "postroom: the webhook was not resumed\n",
+			1, `POST /v1/webhooks/` + whk1 + `/resume {"dry_run":true}`, exitFailed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newFakeServer(t)
+			r := run(t, f, given{terminal: atTerminal, stdin: tc.stdin, environ: []string{"NO_COLOR=1"}}, tc.args...)
+			if r.stderr != tc.stderr || r.exit != tc.exit {
+				t.Errorf("exit %d, it said %q\nwant %q", r.exit, r.stderr, tc.stderr)
+			}
+			if len(r.asked) != tc.calls || r.asked[len(r.asked)-1] != tc.last {
+				t.Errorf("the calls are %q, want %d and the last %q", r.asked, tc.calls, tc.last)
+			}
+		})
+	}
+}
+
 // TestInterruptedQuestion sees to it that Ctrl-C ends a command that waits for an answer.
 func TestInterruptedQuestion(t *testing.T) {
 	f := newFakeServer(t)
@@ -190,6 +227,7 @@ func TestAuthFlags(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("hush\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	kinds := given{environ: []string{"HUSH=from env", "KEY=-----BEGIN\nkey\n"}, stdin: `{"type":"oauth2","grant":"jwt_bearer","claims":{"a":"b"},"tls":null}`}
 	for _, tc := range []struct {
 		flags []string
 		want  string
@@ -201,8 +239,17 @@ func TestAuthFlags(t *testing.T) {
 		{[]string{"--auth-api-key", "k", "--auth-api-key-header", "X-K"}, `{"header":"X-K","key":"k","type":"api_key"}`},
 		{[]string{"--auth-header", "A=1", "--auth-header", "B=@" + secret}, `{"headers":{"A":"1","B":"hush"},"type":"header"}`},
 		{[]string{"--auth-query", "key=a=b"}, `{"query":{"key":"a=b"},"type":"query"}`},
+		{[]string{"--auth-bearer", "env:HUSH"}, `{"token":"from env","type":"bearer"}`},
+		{[]string{"--auth-token-url", "https://a/t", "--auth-client-id", "me", "--auth-client-secret", "@" + secret, "--auth-scope", "a,b", "--auth-audience", "x", "--auth-client-in", "body", "--auth-param", "p=env:HUSH"},
+			`{"audience":"x","client_auth":"body","client_id":"me","client_secret":"hush","grant":"client_credentials","params":{"p":"from env"},"scopes":["a","b"],"token_url":"https://a/t","type":"oauth2"}`},
+		{[]string{"--auth-private-key", "env:KEY", "--auth-issuer", "i", "--auth-subject", "s", "--auth-key-id", "k"},
+			`{"grant":"jwt_bearer","issuer":"i","key_id":"k","private_key":"-----BEGIN\nkey\n","subject":"s","type":"oauth2"}`},
+		{[]string{"--auth-scope", "a"}, `{"scopes":["a"]}`},
+		{[]string{"--auth", "-"}, `{"claims":{"a":"b"},"grant":"jwt_bearer","tls":null,"type":"oauth2"}`},
+		{[]string{"--tls-certificate", "PEM\n", "--tls-key", "@" + secret, "--tls-ca", "CA"}, `{"tls":{"ca":"CA","certificate":"PEM\n","key":"hush\r\n"}}`},
+		{[]string{"--auth-bearer", "t", "--no-tls"}, `{"tls":null,"token":"t","type":"bearer"}`},
 	} {
-		r := run(t, newFakeServer(t), given{}, append([]string{"webhooks", "update", whk1}, tc.flags...)...)
+		r := run(t, newFakeServer(t), kinds, append([]string{"webhooks", "update", whk1}, tc.flags...)...)
 		if want := []string{"PATCH /v1/webhooks/" + whk1 + ` {"auth":` + tc.want + `}`}; !cmp.Equal(want, r.asked) {
 			t.Errorf("%v asked %v, want %v; %s", tc.flags, r.asked, want, r.stderr)
 		}

@@ -114,22 +114,43 @@ func (cmd webhookPauseCmd) Run(s *session) error {
 
 type webhookResumeCmd struct {
 	webhookArg
-	Held string `default:"release" enum:"release,discard" placeholder:"WHAT" help:"What becomes of held deliveries: release (they are sent) or discard."`
+	Held  string `default:"release" enum:"release,discard" placeholder:"WHAT" help:"What becomes of held deliveries: release (they are sent) or discard."`
+	Force bool   `short:"f" help:"Go ahead without asking."`
+}
+
+// Help is shown by `postroom webhooks resume --help`.
+func (webhookResumeCmd) Help() string {
+	return `It says how many deliveries are held, and asks what is meant. Without a terminal to ask on, held deliveries are
+released, but discarded only with --force.
+
+    postroom webhooks resume crm-sync
+    postroom webhooks resume crm-sync --held discard --force`
 }
 
 // Run resumes the webhook.
 func (cmd webhookResumeCmd) Run(s *session) error {
+	held := client.Held(cmd.Held)
+	if held == client.Discard {
+		if err := s.askableTo(cmd.Force, "discarding", "discard"); err != nil {
+			return err
+		}
+	}
 	c, err := s.client()
 	if err != nil {
 		return err
 	}
-	w, err := c.ResumeWebhook(s.ctx, cmd.Webhook, client.Held(cmd.Held))
+	if !cmd.Force && s.hasAsker() {
+		if err := s.askToResume(c, cmd.Webhook, held); err != nil {
+			return err
+		}
+	}
+	w, err := c.ResumeWebhook(s.ctx, cmd.Webhook, held)
 	if err != nil {
 		return err
 	}
 	return s.show(w, func(p *screen) {
 		fate := "sent now"
-		if client.Held(cmd.Held) == client.Discard {
+		if held == client.Discard {
 			fate = "discarded"
 		}
 		p.done("Webhook resumed")
@@ -139,6 +160,23 @@ func (cmd webhookResumeCmd) Run(s *session) error {
 		}
 		p.fields(fields...)
 	})
+}
+
+// askToResume says how much is held, if anything is, and asks whether it is to be sent or discarded.
+func (s *session) askToResume(c *client.Client, ref string, held client.Held) error {
+	h, err := c.HeldDeliveries(s.ctx, ref)
+	if err != nil || h.Held == 0 {
+		return err
+	}
+	since, fate := "", "send"
+	if h.Since != nil {
+		since = " since " + s.screen(s.Stderr, false).time(h.Since.Time)
+	}
+	if held == client.Discard {
+		fate = "discard"
+	}
+	return s.ask(false, "the webhook was not resumed", "%s held%s. Resume webhook %s and %s them?", plural(h.Held, "delivery is", "deliveries are"), since,
+		named(h.ID.String(), h.Name), fate)
 }
 
 type webhookSecretsCmd struct{ webhookArg }
@@ -211,43 +249,5 @@ func (cmd webhookRotateCmd) Run(s *session) error {
 			field{label: "Public key", value: val(secret.PublicKey)},
 			field{"Secret", val(secret.Value), "shown once"},
 		)
-	})
-}
-
-type webhookReplayCmd struct {
-	webhookArg
-	After  string `placeholder:"TIME" help:"Only deliveries made at this time or later: a time, a date, or how long ago, such as 24h."`
-	Before string `placeholder:"TIME" help:"Only deliveries made before this time."`
-	Status string `enum:"pending,succeeded,failed,held,cancelled," default:"" placeholder:"STATUS" help:"Only deliveries in this state."`
-	Type   string `placeholder:"TYPE" help:"Only deliveries of this event type."`
-}
-
-// Help is shown by `postroom webhooks replay --help`.
-func (webhookReplayCmd) Help() string {
-	return `Each event keeps its id, so that the receiver can tell it from a new one.
-
-    postroom webhooks replay whk_… --after 6h --status failed`
-}
-
-// Run replays the deliveries.
-func (cmd webhookReplayCmd) Run(s *session) error {
-	in := client.ReplayInput{Status: postroom.DeliveryStatus(cmd.Status), Type: cmd.Type}
-	var err error
-	if in.After, err = s.moment("--after", cmd.After); err != nil {
-		return err
-	}
-	if in.Before, err = s.moment("--before", cmd.Before); err != nil {
-		return err
-	}
-	c, err := s.client()
-	if err != nil {
-		return err
-	}
-	n, err := c.ReplayWebhook(s.ctx, cmd.Webhook, in)
-	if err != nil {
-		return err
-	}
-	return s.show(map[string]int64{"replayed": n}, func(p *screen) {
-		p.done("%s again", plural(n, "delivery is made", "deliveries are made"))
 	})
 }

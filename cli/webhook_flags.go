@@ -24,7 +24,7 @@ type webhookFlags struct {
 	RetryJitter  *float64          `placeholder:"SHARE" help:"How far waits are spread, from 0 to 1."`
 	RateLimit    *string           `placeholder:"N/PERIOD" help:"Most attempts in a period, such as 100/1s; or none."`
 	Concurrency  *int              `placeholder:"N" help:"Most attempts at the same time."`
-	Ordering     *string           `enum:"none,webhook,key" placeholder:"ORDER" help:"What must not be overtaken: none, webhook (one after the other) or key (for each ordering key)."`
+	Ordering     *string           `enum:"none,webhook,key" placeholder:"ORDER" help:"What must not be overtaken: none, webhook (one after the other) or key (one after the other for each ordering key, by default the contact)."`
 	ExpectJSON   *bool             `name:"expect-json" negatable:"" help:"Count an answer that is not JSON as a failure."`
 	DisableFails *int              `name:"disable-after-failures" placeholder:"N" help:"Disable after N failed deliveries in a row; 0 for never."`
 	DisableAfter *string           `placeholder:"DURATION" help:"Disable when nothing succeeded for so long, such as 120h; 0s for never."`
@@ -48,7 +48,7 @@ func (f webhookFlags) patch(s *session) (map[string]any, error) {
 	if len(f.Header) > 0 {
 		patch["headers"] = f.Header
 	}
-	auth, err := f.Auth.value(s)
+	auth, err := f.Auth.patch(s)
 	if err != nil {
 		return nil, err
 	}
@@ -194,60 +194,4 @@ func rate(given string) (any, error) {
 		return nil, wrong
 	}
 	return map[string]any{"limit": json.Number(parts[1]), "period": postroom.Duration(d)}, nil
-}
-
-// authFlags say how a webhook proves itself to its receiver, besides the signature.
-type authFlags struct {
-	NoAuth       bool              `name:"no-auth" xor:"auth" help:"Nothing but the signature."`
-	Bearer       *string           `name:"auth-bearer" xor:"auth" placeholder:"TOKEN" help:"Authorization: Bearer TOKEN."`
-	Basic        *string           `name:"auth-basic" xor:"auth" placeholder:"USER:PASSWORD" help:"Authorization: Basic …"`
-	APIKey       *string           `name:"auth-api-key" xor:"auth" placeholder:"KEY" help:"X-API-Key: KEY, or the header that --auth-api-key-header names."`
-	APIKeyHeader *string           `name:"auth-api-key-header" placeholder:"NAME" help:"Header for --auth-api-key."`
-	Header       map[string]string `name:"auth-header" xor:"auth" mapsep:"none" placeholder:"NAME=VALUE" help:"A secret header; may be repeated."`
-	Query        map[string]string `name:"auth-query" xor:"auth" mapsep:"none" placeholder:"NAME=VALUE" help:"A secret query parameter; may be repeated."`
-}
-
-// value is the auth that was asked for; nil when none was.
-func (f authFlags) value(s *session) (map[string]any, error) {
-	if f.APIKeyHeader != nil && f.APIKey == nil {
-		return nil, usagef("--auth-api-key-header goes with --auth-api-key, which is missing")
-	}
-	switch {
-	case f.NoAuth:
-		return map[string]any{"type": postroom.AuthNone}, nil
-	case f.Bearer != nil:
-		token, err := s.secretValue(*f.Bearer)
-		return map[string]any{"type": postroom.AuthBearer, "token": token}, err
-	case f.Basic != nil:
-		both, err := s.secretValue(*f.Basic)
-		user, password, ok := strings.Cut(both, ":")
-		if err == nil && !ok {
-			err = usagef("--auth-basic must be a user and a password with a colon between them")
-		}
-		return map[string]any{"type": postroom.AuthBasic, "username": user, "password": password}, err
-	case f.APIKey != nil:
-		key, err := s.secretValue(*f.APIKey)
-		auth := map[string]any{"type": postroom.AuthAPIKey, "key": key}
-		put(auth, "header", f.APIKeyHeader)
-		return auth, err
-	case len(f.Header) > 0:
-		values, err := f.secrets(s, f.Header)
-		return map[string]any{"type": postroom.AuthHeader, "headers": values}, err
-	case len(f.Query) > 0:
-		values, err := f.secrets(s, f.Query)
-		return map[string]any{"type": postroom.AuthQuery, "query": values}, err
-	}
-	return nil, nil
-}
-
-func (authFlags) secrets(s *session, given map[string]string) (map[string]string, error) {
-	values := map[string]string{}
-	for name, value := range given {
-		secret, err := s.secretValue(value)
-		if err != nil {
-			return nil, err
-		}
-		values[name] = secret
-	}
-	return values, nil
 }

@@ -46,6 +46,8 @@ func (webhookCreateCmd) Help() string {
     postroom webhooks create -u https://example.com/hooks -e email.sent,email.opened -n "Production Webhook"
     postroom webhooks create -u https://example.com/hooks -e '*' --retry 5s,5m,30m --rate-limit 100/1s
     postroom webhooks create -u https://example.com/hooks -e 'email.*' --auth-bearer @token.txt
+    postroom webhooks create -u https://example.com/hooks -e '*' --auth-token-url https://login.example.com/token \
+        --auth-client-id crm --auth-client-secret env:CRM_SECRET --tls-certificate @client.pem --tls-key @client.key
     postroom webhooks create -u https://example.com/hooks -e 'email.*' --payload '{"event":"{event_type}","to":"{subscriber_email}"}'`
 }
 
@@ -63,6 +65,9 @@ func (cmd webhookCreateCmd) Run(s *session) error {
 		if value == nil { // what update sets back to its default is left out of a new one
 			delete(patch, name)
 		}
+	}
+	if auth, ok := patch["auth"].(map[string]any); ok && auth["type"] == nil { // such as one with a certificate only
+		auth["type"] = postroom.AuthNone
 	}
 	text, err := json.Marshal(patch)
 	if err != nil {
@@ -191,10 +196,7 @@ func webhookDetails(p *screen, w postroom.Webhook) []field {
 	if w.RateLimit != nil {
 		limit = fmt.Sprintf("%s in %s", plural(w.RateLimit.Limit, "attempt", "attempts"), w.RateLimit.Period)
 	}
-	auth := ""
-	if w.Auth != nil {
-		auth = string(w.Auth.Type)
-	}
+	auth, certificate := authSummary(p, w.Auth)
 	expect := ""
 	if w.ExpectJSON {
 		expect = "a 2xx answer in JSON"
@@ -225,6 +227,7 @@ func webhookDetails(p *screen, w postroom.Webhook) []field {
 			{label: "Method", value: val(w.Method)},
 			{label: "Headers", value: val(headerLines(w.Headers))},
 			{label: "Auth", value: val(auth)},
+			{label: "Certificate", value: certificate},
 			{label: "Payload", value: val(payload)},
 			{label: "Timeout", value: val(w.Timeout.String())},
 			{label: "Retries", value: val(retry)},

@@ -79,16 +79,26 @@ type ExportFormat string
 
 // The formats of exports.
 const (
-	ExportNDJSON ExportFormat = "ndjson" // a delivery in JSON on each line
+	ExportNDJSON ExportFormat = "ndjson" // a thing in JSON on each line
 	ExportCSV    ExportFormat = "csv"    // with a line of names first
 )
 
 // ExportDeliveries gives all deliveries that the filter lets through, newest first, as they come from the server. The
 // caller closes the reader; a read fails when the export broke off.
 func (c *Client) ExportDeliveries(ctx context.Context, f DeliveryFilter, format ExportFormat) (io.ReadCloser, error) {
+	return c.export(ctx, "/v1/deliveries/export", f, format)
+}
+
+// ExportAttempts gives all attempts of the deliveries that the filter lets through: deliveries newest first, the attempts of each from
+// the first on. In NDJSON each is a postroom.ExportedAttempt. The caller closes the reader; a read fails when the export broke off.
+func (c *Client) ExportAttempts(ctx context.Context, f DeliveryFilter, format ExportFormat) (io.ReadCloser, error) {
+	return c.export(ctx, "/v1/attempts/export", f, format)
+}
+
+func (c *Client) export(ctx context.Context, path string, f DeliveryFilter, format ExportFormat) (io.ReadCloser, error) {
 	query := f.values()
 	query.Set("format", string(format))
-	resp, err := c.do(ctx, request{method: http.MethodGet, path: "/v1/deliveries/export", query: query, accept: "*/*", stream: true}, nil)
+	resp, err := c.do(ctx, request{method: http.MethodGet, path: path, query: query, accept: "*/*", stream: true}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -40,15 +40,25 @@ func (c *Client) Event(ctx context.Context, id string) (postroom.EventResource, 
 }
 
 // ReplayEvent delivers an event again: to the webhooks of these ids or uids, or to all that match it now if there are
-// none. It gives the new deliveries.
+// none. It gives the deliveries.
 func (c *Client) ReplayEvent(ctx context.Context, id string, webhooks ...string) ([]postroom.DeliveryResource, error) {
-	in := map[string][]string{}
-	if len(webhooks) > 0 {
-		in["webhooks"] = webhooks
-	}
 	var out struct {
 		Data []postroom.DeliveryResource `json:"data"`
 	}
-	err := c.post(ctx, path("v1", "events", id, "replay"), in, &out)
+	err := c.post(ctx, path("v1", "events", id, "replay"), eventReplay{Webhooks: webhooks}, &out)
 	return out.Data, err
+}
+
+// PreviewEventReplay gives the webhooks that ReplayEvent would deliver an event to.
+func (c *Client) PreviewEventReplay(ctx context.Context, id string, webhooks ...string) ([]postroom.WebhookID, error) {
+	var out struct {
+		Webhooks []postroom.WebhookID `json:"webhooks"`
+	}
+	err := c.post(ctx, path("v1", "events", id, "replay"), eventReplay{Webhooks: webhooks, DryRun: true}, &out)
+	return out.Webhooks, err
+}
+
+type eventReplay struct {
+	Webhooks []string `json:"webhooks,omitempty"`
+	DryRun   bool     `json:"dry_run,omitempty"`
 }

@@ -21,11 +21,13 @@ const (
 	evtID = "evt_01jd3v8x2mf4k8c0q9r7t5y1za"
 	dlvID = "dlv_01jd3v8x2mf4k8c0q9r7t5y1za"
 	keyID = "key_01jd3v8x2mf4k8c0q9r7t5y1za"
+	rplID = "rpl_01jd3v8x2mf4k8c0q9r7t5y1za"
 	wspID = "wsp_01jd3v8x2mf4k8c0q9r7t5y1za"
 	secID = "sec_01jd3v8x2mf4k8c0q9r7t5y1za"
 
 	webhookJSON  = `{"id":"` + whkID + `","uid":"crm","name":"CRM sync","url":"https://example.com/hooks","events":["email.*"],"retry":{"schedule":["5s","5m"],"jitter":0.1},"timeout":"15s","rate_limit":{"limit":100,"period":"1s"},"status":"active","secrets":1,"created_at":"2026-01-31T09:30:00.000Z","updated_at":"2026-01-31T09:30:00.000Z"}`
 	deliveryJSON = `{"id":"` + dlvID + `","event_id":"order-17","event_type":"order.paid","webhook_id":"` + whkID + `","status":"failed","attempt_count":2,"next_attempt_at":null,"last_status_code":500,"last_error_kind":"status","last_attempt_at":"2026-01-31T09:30:05.000Z","created_at":"2026-01-31T09:30:00.000Z"}`
+	replayJSON   = `{"id":"` + rplID + `","webhook_id":null,"after":null,"before":"2026-01-31T09:30:00.000Z","types":[],"state":"running","total":128,"at_least":false,"done":100,"skipped":1,"withdrawn":0,"waiting":7,"created_by":"` + keyID + `","created_at":"2026-01-31T09:30:00.000Z","updated_at":"2026-01-31T09:30:00.000Z","ended_at":null}`
 	eventJSON    = `{"id":"order-17","type":"order.paid","time":"2026-01-31T09:30:00.000Z","published_at":"2026-01-31T09:30:00.000Z","data":{"big":12345678901234567890}}`
 	attemptJSON  = `"number":1,"at":"2026-01-31T09:30:00.000Z","status_code":200,"duration_ms":234,"phases_ms":{"total":234},"request":{"method":"POST","url":"https://example.com/hooks","headers":[],"body":"{}"},"response":{"status_code":200,"headers":[],"body":"OK","truncated":false},"error":null`
 	keyJSON      = `{"id":"` + keyID + `","workspace_id":"` + wspID + `","name":"Shop","role":"publisher","hint":"prk_abcd","created_at":"2026-01-31T09:30:00.000Z","expires_at":null,"operator":false,"key":"prk_secret"}`
@@ -91,9 +93,10 @@ func webhookRoutes() []route {
 			w, err := c.ResumeWebhook(ctx, "crm", client.Discard)
 			return []any{w.Name, w.Held}, err
 		}, `POST /v1/webhooks/crm/resume {"held":"discard"}`, []any{"CRM sync", int64(12)}},
-		{"ReplayWebhook", `{"replayed":128}`, func(ctx context.Context, c *client.Client) (any, error) {
-			return c.ReplayWebhook(ctx, "crm", client.ReplayInput{After: morning, Before: noon, Status: postroom.DeliveryFailed})
-		}, `POST /v1/webhooks/crm/replay {"after":"2026-01-31T09:00:00.000Z","before":"2026-01-31T12:00:00.000Z","status":"failed"}`, int64(128)},
+		{"HeldDeliveries", `{"held":12,"held_since":"2026-01-31T09:30:00.000Z",` + webhookJSON[1:], func(ctx context.Context, c *client.Client) (any, error) {
+			h, err := c.HeldDeliveries(ctx, "crm")
+			return []any{h.Name, h.Held, h.Since.String()}, err
+		}, `POST /v1/webhooks/crm/resume {"dry_run":true}`, []any{"CRM sync", int64(12), "2026-01-31T09:30:00.000Z"}},
 		{"WebhookSecrets", `{"data":[{"id":"` + secID + `","kind":"hmac","created_at":"2026-01-31T09:30:00.000Z","expires_at":null}],"next_cursor":null,"prev_cursor":null}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				list, err := c.WebhookSecrets(ctx, "crm")
@@ -147,6 +150,10 @@ func eventRoutes() []route {
 			d, err := c.ReplayEvent(ctx, "order-17")
 			return len(d), err
 		}, `POST /v1/events/order-17/replay {}`, 0},
+		{"PreviewEventReplay", `{"data":[],"webhooks":["` + whkID + `"]}`, func(ctx context.Context, c *client.Client) (any, error) {
+			w, err := c.PreviewEventReplay(ctx, "order-17", "crm")
+			return len(w), err
+		}, `POST /v1/events/order-17/replay {"webhooks":["crm"],"dry_run":true}`, 1},
 		{"EventTypes", `{"data":[{"name":"email.opened","group":"email","custom":false}],"next_cursor":null,"prev_cursor":null}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				types, err := c.EventTypes(ctx)
@@ -201,6 +208,40 @@ func otherRoutes() []route {
 			text, err := io.ReadAll(r)
 			return string(text), err
 		}, "GET /v1/deliveries/export?format=csv&status=failed", "id,status\r\nx,failed\r\n"},
+		{"ExportAttempts", "{}\n", func(ctx context.Context, c *client.Client) (any, error) {
+			r, err := c.ExportAttempts(ctx, client.DeliveryFilter{Webhook: "crm"}, client.ExportNDJSON)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { _ = r.Close() }()
+			text, err := io.ReadAll(r)
+			return string(text), err
+		}, "GET /v1/attempts/export?format=ndjson&webhook=crm", "{}\n"},
+		{"CreateReplay of a webhook", replayJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			r, err := c.CreateReplay(ctx, client.ReplayInput{Webhook: "crm", After: morning, Before: noon, Status: postroom.DeliveryFailed, Types: []string{"order.*"}})
+			return []any{r.ID.String(), r.Total, r.State}, err
+		}, `POST /v1/webhooks/crm/replay {"after":"2026-01-31T09:00:00.000Z","before":"2026-01-31T12:00:00.000Z","status":"failed","types":["order.*"]}`,
+			[]any{rplID, int64(128), postroom.ReplayRunning}},
+		{"CreateReplay of all", replayJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			r, err := c.CreateReplay(ctx, client.ReplayInput{Status: postroom.DeliveryFailed})
+			return r.Done, err
+		}, `POST /v1/replays {"status":"failed"}`, int64(100)},
+		{"PreviewReplay", `{"id":null,"total":128,"at_least":true,"by_status":{"failed":128},"by_type":{"order.paid":128}}`, func(ctx context.Context, c *client.Client) (any, error) {
+			r, err := c.PreviewReplay(ctx, client.ReplayInput{})
+			return []any{r.Total, r.AtLeast, r.ByStatus[postroom.DeliveryFailed], r.ByType["order.paid"], r.ID == nil}, err
+		}, `POST /v1/replays {"dry_run":true}`, []any{int64(128), true, int64(128), int64(128), true}},
+		{"ReplayPage", `{"data":[` + replayJSON + `],"next_cursor":null,"prev_cursor":null}`, func(ctx context.Context, c *client.Client) (any, error) {
+			p, err := c.ReplayPage(ctx, postroom.PageQuery{Limit: 1})
+			return len(p.Data), err
+		}, "GET /v1/replays?limit=1", 1},
+		{"Replay", replayJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			r, err := c.Replay(ctx, rplID)
+			return *r.Waiting, err
+		}, "GET /v1/replays/" + rplID, int64(7)},
+		{"CancelReplay", replayJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			r, err := c.CancelReplay(ctx, rplID)
+			return r.State, err
+		}, "POST /v1/replays/" + rplID + "/cancel", postroom.ReplayRunning},
 		{"CreateKey", keyJSON, func(ctx context.Context, c *client.Client) (any, error) {
 			k, err := c.CreateKey(ctx, client.KeyInput{Name: "Shop", Role: postroom.RolePublisher, Expires: noon})
 			return []any{k.Value, k.Role}, err

@@ -207,34 +207,25 @@ type ResumedWebhook struct {
 	Held int64 `json:"held"` // how many deliveries had been held
 }
 
+// HeldDeliveries is what a resume would release or discard.
+type HeldDeliveries struct {
+	postroom.Webhook
+	Held  int64               `json:"held"`       // how many deliveries are held
+	Since *postroom.Timestamp `json:"held_since"` // when the oldest of them was made; nil if there are none
+}
+
+// HeldDeliveries tells how many deliveries wait for a webhook, and changes nothing.
+func (c *Client) HeldDeliveries(ctx context.Context, ref string) (HeldDeliveries, error) {
+	var out HeldDeliveries
+	err := c.post(ctx, path("v1", "webhooks", ref, "resume"), map[string]bool{"dry_run": true}, &out)
+	return out, err
+}
+
 // ResumeWebhook makes a paused or disabled webhook active again.
 func (c *Client) ResumeWebhook(ctx context.Context, ref string, held Held) (ResumedWebhook, error) {
 	var out ResumedWebhook
 	err := c.post(ctx, path("v1", "webhooks", ref, "resume"), map[string]Held{"held": held}, &out)
 	return out, err
-}
-
-// ReplayInput chooses the deliveries of a webhook that are made again. What is zero does not filter.
-type ReplayInput struct {
-	After  time.Time
-	Before time.Time
-	Status postroom.DeliveryStatus
-	Type   string // an event type
-}
-
-// ReplayWebhook delivers again what was delivered, or was not. It gives how many deliveries are made again.
-func (c *Client) ReplayWebhook(ctx context.Context, ref string, in ReplayInput) (int64, error) {
-	body := struct {
-		After  postroom.Timestamp      `json:"after,omitzero"`
-		Before postroom.Timestamp      `json:"before,omitzero"`
-		Status postroom.DeliveryStatus `json:"status,omitempty"`
-		Type   string                  `json:"type,omitempty"`
-	}{postroom.Timestamp{Time: in.After}, postroom.Timestamp{Time: in.Before}, in.Status, in.Type}
-	var out struct {
-		Replayed int64 `json:"replayed"`
-	}
-	err := c.post(ctx, path("v1", "webhooks", ref, "replay"), body, &out)
-	return out.Replayed, err
 }
 
 // WebhookSecrets gives the secrets that sign at present, without the secrets themselves.

@@ -16,6 +16,7 @@ type Config struct {
 	Database  Database // where everything is stored
 	PublicURL string   // what source URLs and mails carry, without a slash at the end; empty only when it was not given and the port of Listen is 0: URLOf then makes it from the real address
 	SecretKey Secret   // the 32 bytes that encrypt secrets at rest; empty when the server has to generate them beside SQLite
+	Dialects  string   // the folder of the operator's own dialects; empty for none
 	AdminKey  Secret   // the fixed API key of the first workspace; empty for a generated one
 
 	AllowNets      []netip.Prefix // what outgoing calls may reach beyond public addresses; with Dev also loopback

@@ -79,6 +79,7 @@ func settingCases() []settingCase {
 		{"secret_key", key32, "", func(c config.Config) any { return len(c.SecretKey.Bytes()) }, 32},
 		{"secret_key", strings.TrimRight(key32, "="), "", func(c config.Config) any { return c.SecretKey.Bytes()[31] }, byte(31)},
 		{"secret_key", "__-_AwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "", func(c config.Config) any { return c.SecretKey.Bytes()[0] }, byte(0xff)},
+		{"dialects", ".", "", func(c config.Config) any { return c.Dialects }, "."},
 		{"admin_key", adminKey, "", func(c config.Config) any { return c.AdminKey.Reveal() }, adminKey},
 		{"allow_nets", "10.0.0.0/8, 192.168.1.10", "[10.0.0.0/8, 192.168.1.10]", func(c config.Config) any { return c.AllowNets }, nets},
 		{"allow_http", "true", "", func(c config.Config) any { return c.AllowHTTP }, true},

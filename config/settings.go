@@ -74,6 +74,13 @@ func Settings() []Setting {
 			redact:  func(string) string { return redacted },
 		},
 		{
+			Flag: "dialects", Env: "POSTROOM_DIALECTS", Key: "dialects", Holder: "DIR", Absent: "none",
+			Meaning: "folder with dialects of your own: a folder for each, with its dialect.yaml",
+			Allowed: "the path of a folder",
+			set:     func(c *Config, v []string) error { return setFolder(&c.Dialects, v[0]) },
+			show:    func(c *Config) string { return c.Dialects },
+		},
+		{
 			Env: "POSTROOM_ADMIN_KEY", Key: "admin_key", Absent: "generated",
 			Meaning: "a fixed API key for the first workspace, for automation: prk_ and at least 24 letters and digits",
 			Allowed: "prk_ and 24 to 128 letters, digits, - or _",

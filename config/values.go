@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,14 @@ func setListen(to *string, value string) error {
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("its port %q is not a number from 0 to 65535", port)
+	}
+	*to = value
+	return nil
+}
+
+func setFolder(to *string, value string) error {
+	if info, err := os.Stat(value); err != nil || !info.IsDir() {
+		return errValue
 	}
 	*to = value
 	return nil

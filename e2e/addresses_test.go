@@ -40,19 +40,26 @@ func unusable() []string {
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	x := newTenant(t, startServer(t, settings{}))
+	// The URL that an access token is asked for at is held against the same policy as that of the webhook.
 	refuse := func(url string, codes ...postroom.Code) {
-		t.Run(url[:min(len(url), 40)], func(t *testing.T) {
-			a := x.s.do(t, call{method: http.MethodPost, path: "/v1/webhooks", key: x.key, body: `{"name":"n","url":"` + url + `","events":["*"]}`})
-			var p struct{ Code postroom.Code }
-			a.into(t, &p)
-			for _, code := range codes {
-				if p.Code == code {
-					a.refused(t, 422, code, "/url")
-					return
+		for pointer, body := range map[string]string{
+			"/url": `{"name":"n","url":"` + url + `","events":["*"]}`,
+			"/auth/token_url": `{"name":"n","url":"https://hooks.example.com/","events":["*"],"auth":{"type":"oauth2","grant":"client_credentials","client_id":"i","client_secret":"s","token_url":"` +
+				url + `"}}`,
+		} {
+			t.Run(url[:min(len(url), 40)]+pointer, func(t *testing.T) {
+				a := x.s.do(t, call{method: http.MethodPost, path: "/v1/webhooks", key: x.key, body: body})
+				var p struct{ Code postroom.Code }
+				a.into(t, &p)
+				for _, code := range codes {
+					if p.Code == code {
+						a.refused(t, 422, code, pointer)
+						return
+					}
 				}
-			}
-			t.Errorf("%s is answered with %d %s", url, a.status, a.body)
-		})
+				t.Errorf("%s is answered with %d %s", url, a.status, a.body)
+			})
+		}
 	}
 	for _, url := range forbidden() {
 		refuse(url, postroom.CodeAddressNotAllowed)

@@ -22,8 +22,8 @@ func TestAPI(t *testing.T) {
 func cases() map[string]func(*tenant) {
 	all := map[string]func(*tenant){}
 	for _, some := range []map[string]func(*tenant){
-		deliveryCases(), failureCases(), holdCases(), logCases(), publishCases(), onceCases(), cloudEventCases(), resourceCases(), listCases(),
-		refusalCases(), orderCases(), faultCases(),
+		deliveryCases(), payloadCases(), failureCases(), holdCases(), logCases(), publishCases(), onceCases(), cloudEventCases(), resourceCases(), listCases(),
+		refusalCases(), authCases(), orderCases(), faultCases(),
 	} {
 		maps.Copy(all, some)
 	}

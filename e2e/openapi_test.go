@@ -43,13 +43,14 @@ func operations(t *testing.T, s *server) (all []operation) {
 // roles says which role each operation needs; "operator" is an administrator with the operator's key.
 func roles() map[string]string {
 	needs := map[string]string{"publish-events": "publisher", "create-workspace": "operator", "delete-workspace": "operator"}
-	for _, id := range []string{"get-health", "list-events", "get-event", "tail-events", "list-event-types", "get-event-type", "get-event-type-sample",
+	for _, id := range []string{"get-health", "list-events", "get-event", "tail-events", "list-event-types", "get-event-type", "list-dialects", "get-dialect", "get-event-type-sample",
 		"list-webhooks", "get-webhook", "list-webhook-deliveries", "list-webhook-secrets", "get-webhook-stats", "list-deliveries", "get-delivery", "export-deliveries",
+		"export-attempts", "list-replays", "get-replay",
 		"get-stats", "list-workspaces", "get-workspace", "list-keys", "get-key"} {
 		needs[id] = "viewer"
 	}
 	for _, id := range []string{"replay-event", "create-event-type", "update-event-type", "delete-event-type", "create-webhook", "update-webhook", "delete-webhook",
-		"test-webhook", "pause-webhook", "resume-webhook", "replay-webhook", "rotate-webhook-secret", "retry-delivery", "create-key", "delete-key", "update-workspace"} {
+		"test-webhook", "preview-webhook", "preview-settings", "pause-webhook", "resume-webhook", "replay-webhook", "create-replay", "cancel-replay", "rotate-webhook-secret", "retry-delivery", "create-key", "delete-key", "update-workspace"} {
 		needs[id] = "admin"
 	}
 	return needs
@@ -58,17 +59,18 @@ func roles() map[string]string {
 // furniture is one of everything in a workspace, for calls of every operation.
 type furniture struct {
 	*tenant
-	webhook, event, delivery, key, eventType string
+	webhook, event, delivery, replay, key, eventType string
 }
 
-// furnish makes a webhook "crm", an event "order-1" with a delivery, an event type, and a key.
+// furnish makes a webhook "crm", an event "order-1" with a delivery, a replay, an event type, and a key.
 func furnish(x *tenant, eventType string) furniture {
 	x.t.Helper()
 	w := x.webhook("/crm", client.WebhookInput{UID: "crm", Events: []string{"*"}, Status: postroom.WebhookPaused})
 	x.publish("order-1", "email.opened", `{"contact":{"email":"ada@example.com"}}`)
 	must(x.api.CreateEventType(x.t.Context(), client.EventTypeInput{Name: eventType}))(x.t)
 	key := must(x.api.CreateKey(x.t.Context(), client.KeyInput{Name: "Spare", Role: postroom.RoleViewer}))(x.t)
-	return furniture{x, w.ID.String(), "order-1", x.deliveries(w.ID)[0].ID.String(), key.ID.String(), eventType}
+	replay := must(x.api.CreateReplay(x.t.Context(), client.ReplayInput{Webhook: "crm"}))(x.t)
+	return furniture{x, w.ID.String(), "order-1", x.deliveries(w.ID)[0].ID.String(), replay.ID.String(), key.ID.String(), eventType}
 }
 
 // call makes a call of an operation on the furniture that would succeed with the right key.
@@ -79,12 +81,14 @@ func (f furniture) call(o operation) call {
 		id = f.webhook
 	case strings.HasPrefix(o.Path, "/v1/deliveries/"):
 		id = f.delivery
+	case strings.HasPrefix(o.Path, "/v1/replays/"):
+		id = f.replay
 	case strings.HasPrefix(o.Path, "/v1/keys/"):
 		id = f.key
 	case strings.HasPrefix(o.Path, "/v1/workspaces/"):
 		id = f.id
 	}
-	c := call{method: o.Method, path: strings.NewReplacer("{id}", id, "{type}", f.eventType).Replace(o.Path)}
+	c := call{method: o.Method, path: strings.NewReplacer("{id}", id, "{type}", f.eventType, "{name}", "standard").Replace(o.Path)}
 	c.body = map[string]string{
 		"publish-events": `{"type":"email.opened","data":{}}`, "create-webhook": `{"name":"n","url":"https://hooks.example.com/new","events":["*"],"status":"paused"}`, "update-webhook": `{"name":"changed"}`,
 		"create-event-type": `{"name":"order.new"}`, "update-event-type": `{"title":"changed"}`, "create-key": `{"name":"n","role":"admin"}`,
@@ -146,7 +150,7 @@ func TestRoles(t *testing.T) {
 func (f furniture) all(t testing.TB) string {
 	t.Helper()
 	var text strings.Builder
-	for _, path := range []string{"/v1/events", "/v1/events/order-1", "/v1/deliveries", "/v1/webhooks", "/v1/webhooks/crm/secrets", "/v1/keys", "/v1/event-types/" + f.eventType, "/v1/workspaces", "/v1/webhooks/crm/deliveries"} {
+	for _, path := range []string{"/v1/events", "/v1/events/order-1", "/v1/deliveries", "/v1/webhooks", "/v1/webhooks/crm/secrets", "/v1/keys", "/v1/event-types/" + f.eventType, "/v1/workspaces", "/v1/webhooks/crm/deliveries", "/v1/replays"} {
 		fmt.Fprintf(&text, "%s: %s\n", path, f.s.do(t, call{method: http.MethodGet, path: path, key: f.tenant.key}).is(t, http.StatusOK).body)
 	}
 	return text.String()
@@ -161,7 +165,7 @@ func TestTenants(t *testing.T) {
 		must(other.api.UpdateWebhook(t.Context(), "crm", 0, map[string]any{"uid": "other"}))(t)
 		mine := one.all(t)
 		// What identifies the first workspace's things, and must not be shown to the other one.
-		marks := []string{one.webhook, one.delivery, one.key, one.id, one.r.server.URL}
+		marks := []string{one.webhook, one.delivery, one.replay, one.key, one.id, one.r.server.URL}
 		for _, o := range operations(t, s) {
 			t.Run(o.ID, func(t *testing.T) {
 				if o.ID == "tail-events" {
@@ -177,7 +181,8 @@ func TestTenants(t *testing.T) {
 						t.Errorf("%s %s shows %s of another workspace: %s", c.method, c.path, mark, a.body)
 					}
 				}
-				named := strings.Contains(o.Path, "{") && !strings.Contains(o.Path, "/events/") // the event's id is one that both have
+				// The event's id is one that both have, and dialects are everybody's.
+				named := strings.Contains(o.Path, "{") && !strings.Contains(o.Path, "/events/") && o.ID != "get-dialect"
 				switch {
 				case o.ID == "create-workspace" || o.ID == "delete-workspace":
 					a.refused(t, 403, postroom.CodeForbidden, "")
@@ -210,6 +215,9 @@ func othersNames(t *testing.T, one, other furniture) {
 		{get("/v1/deliveries?webhook=crm"), 422, postroom.CodeInvalid},
 		{get("/v1/deliveries?webhook=" + one.webhook), 422, postroom.CodeInvalid},
 		{get("/v1/deliveries/export?webhook=" + one.webhook), 422, postroom.CodeInvalid},
+		{get("/v1/attempts/export?webhook=" + one.webhook), 422, postroom.CodeInvalid},
+		{post("/v1/webhooks/crm/replay", `{"dry_run":true}`), 404, postroom.CodeNotFound},
+		{post("/v1/webhooks/"+one.webhook+"/resume", `{"dry_run":true}`), 404, postroom.CodeNotFound},
 		{post("/v1/events/order-1/replay", `{"webhooks":["`+one.webhook+`"]}`), 422, postroom.CodeInvalid},
 		{post("/v1/events/order-1/replay", `{"webhooks":["crm"]}`), 422, postroom.CodeInvalid},
 	} {

@@ -25,7 +25,7 @@ const (
 
 const (
 	slowAnswer    = 2500 * time.Millisecond
-	brokenRetries = 2
+	brokenRetries = 1
 )
 
 // oneIn draws one event in n, and always the same.
@@ -35,9 +35,11 @@ func oneIn(n uint32, path, id string) bool {
 	return h.Sum32()%n == 0
 }
 
-func isBroken(id string) bool { return oneIn(30, pathBroken, id) }
+// isBroken tells whether pathBroken never takes an event. It is rare, as there should not be ten failures in a row, after which
+// the server waits longer.
+func isBroken(id string) bool { return oneIn(200, pathBroken, id) }
 
-// There are never ten failures in a row, on which the server would wait longer.
+// faultWebhooks makes the webhooks, and says what their receivers do.
 func (x *tenant) faultWebhooks() map[string]postroom.WebhookID {
 	x.t.Helper()
 	x.r.bare = true
@@ -126,11 +128,13 @@ func (o *operator) try(node *server, c call) bool {
 	return err == nil && a.status < 300
 }
 
-// replay asks for one of the events again that have arrived lately, but not just now: then the result of its attempt is
-// known, or lost.
+// replayAge is how long ago an event arrived of which a replay is asked for: then the result of its attempt is known, or lost.
+const replayAge = 4 * time.Second
+
+// replay asks for one of the events again that have arrived.
 func (o *operator) replay(node *server, random *rand.Rand) {
 	now := time.Now()
-	a, ok := o.x.r.some(random, pathReplayed, now.Add(-2*time.Second))
+	a, ok := o.x.r.some(random, pathReplayed, now.Add(-replayAge))
 	if !ok || a.event.Type != "email.opened" || o.asked[a.id] {
 		return
 	}

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,6 +28,7 @@ type arrival struct {
 	uri    string
 	method string
 	header http.Header
+	client string // of whom the client certificate is
 	body   []byte
 	id     string // of the event
 	times  int    // how often this event has come to this path, with this time
@@ -64,8 +67,21 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
+	return startReceiver(t, nil)
+}
+
+// startReceiver makes a receiver that speaks TLS, unless the configuration is nil.
+func startReceiver(t *testing.T, secure *tls.Config) *receiver {
+	t.Helper()
 	r := &receiver{closed: make(chan struct{}), seen: map[string]int{}, secrets: map[string][]*standardwebhooks.Webhook{}, answers: map[string]func(arrival) reply{}}
-	r.server = httptest.NewServer(r)
+	r.server = httptest.NewUnstartedServer(r)
+	if secure != nil {
+		r.server.TLS = secure
+		r.server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+		r.server.StartTLS()
+	} else {
+		r.server.Start()
+	}
 	t.Cleanup(func() {
 		close(r.closed)
 		r.server.Close()
@@ -118,6 +134,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return // the caller is gone, or was killed
 	}
 	a := arrival{at: time.Now(), path: req.URL.Path, uri: req.URL.RequestURI(), method: req.Method, header: req.Header, body: body, id: req.Header.Get("Webhook-Id")}
+	if req.TLS != nil && len(req.TLS.PeerCertificates) > 0 {
+		a.client = req.TLS.PeerCertificates[0].Subject.CommonName
+	}
 	re := r.take(&a)
 	if re.after > 0 {
 		select {

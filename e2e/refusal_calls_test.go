@@ -19,7 +19,7 @@ const absent = "01jd3v8x2mf4k8c0q9r7t5y1za" // an id that nothing has, without i
 func badActions() map[string]refusal {
 	const at = "/v1/webhooks/present"
 	bad := map[string]refusal{}
-	for _, action := range []string{"test", "pause", "resume", "replay", "secrets"} {
+	for _, action := range []string{"test", "preview", "pause", "resume", "replay", "secrets"} {
 		bad[action+": not JSON"] = refusal{post(at+"/"+action, "{"), 400, postroom.CodeBadJSON, "", ""}
 		bad[action+": a list"] = refusal{post(at+"/"+action, "[]"), 400, postroom.CodeBadJSON, "", ""}
 		bad[action+": an unknown field"] = refusal{post(at+"/"+action, `{"colour":"red"}`), 422, postroom.CodeUnknownField, "/colour", ""}
@@ -27,12 +27,24 @@ func badActions() map[string]refusal {
 	}
 	bad["test: an unknown type"] = refusal{post(at+"/test", `{"type":"email.opend"}`), 422, postroom.CodeUnknownEventType, "/type", "email.opened"}
 	bad["test: data that is none"] = refusal{post(at+"/test", `{"data":[]}`), 422, postroom.CodeInvalid, "/data", ""}
+	bad["preview: an unknown type"] = refusal{post(at+"/preview", `{"type":"email.opend"}`), 422, postroom.CodeUnknownEventType, "/type", "email.opened"}
+	bad["preview: an event that is not there"] = refusal{post(at+"/preview", `{"event":"absent"}`), 422, postroom.CodeInvalid, "/event", "absent"}
+	bad["preview: an event and a type"] = refusal{post(at+"/preview", `{"event":"present","type":"email.opened"}`), 422, postroom.CodeInvalid, "/type", ""}
+	bad["preview: an unknown variable"] = refusal{post(at+"/preview", `{"payload":{"template":{"a":["{subscriber_emial}"]}}}`), 422, postroom.CodeInvalid, "/payload/template/a/0",
+		"character 2: subscriber_emial is not known here (did you mean subscriber_email?)"}
+	bad["preview: of nothing that is there"] = refusal{post("/v1/webhooks/preview", `{"events":["email.opend"]}`), 422, postroom.CodeUnknownEventType, "/events/0", ""}
+	bad["preview: of a bad template"] = refusal{post("/v1/webhooks/preview", `{"payload":{"template":"{1 +}"}}`), 422, postroom.CodeInvalid, "/payload/template", "character 5"}
 	bad["pause: a long reason"] = refusal{post(at+"/pause", `{"reason":"`+strings.Repeat("x", 2001)+`"}`), 422, postroom.CodeInvalid, "/reason", ""}
 	bad["resume: what is unknown"] = refusal{post(at+"/resume", `{"held":"drop"}`), 422, postroom.CodeInvalid, "/held", ""}
 	bad["replay: a status that is none"] = refusal{post(at+"/replay", `{"status":"lost"}`), 422, postroom.CodeInvalid, "/status", ""}
 	bad["replay: what will be delivered anyway"] = refusal{post(at+"/replay", `{"status":"held"}`), 422, postroom.CodeInvalid, "/status", ""}
 	bad["replay: a bad time"] = refusal{post(at+"/replay", `{"after":"now"}`), 422, postroom.CodeInvalid, "/after", ""}
-	bad["replay: a bad pattern"] = refusal{post(at+"/replay", `{"type":"*.opened"}`), 422, postroom.CodeInvalid, "/type", ""}
+	bad["replay: a bad pattern"] = refusal{post(at+"/replay", `{"types":["email.*","*.opened"]}`), 422, postroom.CodeInvalid, "/types/1", ""}
+	bad["replay: nothing can be both"] = refusal{post(at+"/replay", `{"after":"2026-01-02T00:00:00Z","before":"2026-01-01T00:00:00Z"}`), 422, postroom.CodeInvalid, "/after", ""}
+	bad["replay: in times to come"] = refusal{post("/v1/replays", `{"after":"2199-01-02T00:00:00Z"}`), 422, postroom.CodeInvalid, "/after", ""}
+	bad["a replay that is not there"] = refusal{get("/v1/replays/rpl_" + absent), 404, postroom.CodeNotFound, "", ""}
+	bad["a replay that has another id"] = refusal{get("/v1/replays/present"), 404, postroom.CodeNotFound, "", ""}
+	bad["a replay that is not there is cancelled"] = refusal{post("/v1/replays/rpl_"+absent+"/cancel", ""), 404, postroom.CodeNotFound, "", ""}
 	bad["secrets: a kind that is none"] = refusal{post(at+"/secrets", `{"kind":"rsa"}`), 422, postroom.CodeInvalid, "/kind", ""}
 	bad["secrets: a short secret"] = refusal{post(at+"/secrets", `{"secret":"whsec_c2hvcnQ="}`), 422, postroom.CodeInvalid, "/secret", ""}
 	bad["secrets: no secret"] = refusal{post(at+"/secrets", `{"secret":"hunter2"}`), 422, postroom.CodeInvalid, "/secret", ""}
@@ -106,9 +118,9 @@ func badQueries() map[string]refusal {
 		"a webhook that is not there":     {"/v1/deliveries?webhook=absent", "?webhook"},
 		"a format that is none":           {"/v1/deliveries/export?format=xml", "?format"},
 		"an export with a limit":          {"/v1/deliveries/export?limit=5", "?limit"},
-		"a step that is none":             {"/v1/stats?step=week", "?step"},
+		"a step that is none":             {"/v1/stats?by=week", "?by"},
 		"a span that ends before":         {"/v1/stats?after=2026-01-31T00:00:00Z&before=2026-01-30T00:00:00Z", "?after"},
-		"a series too long":               {"/v1/stats?after=2020-01-01T00:00:00Z&step=minute", "?step"},
+		"a series too long":               {"/v1/stats?after=2020-01-01T00:00:00Z&by=minute", "?after"},
 		"a tail of a bad pattern":         {"/v1/events/tail?type=*.opened", "?type"},
 		"events of a bad pattern":         {"/v1/events?type=*.opened", "?type"},
 		"deliveries of a bad pattern":     {"/v1/deliveries?type=*.opened", "?type"},

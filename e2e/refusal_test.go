@@ -178,7 +178,19 @@ func badWebhooks(url string) map[string]refusal {
 	refuse("an unknown field of retry", `"retry":{"schedules":[]}`, postroom.CodeUnknownField, "/retry/schedules")
 	refuse("an unknown field of the rate limit", `"rate_limit":{"limits":1}`, postroom.CodeUnknownField, "/rate_limit/limits")
 	refuse("an id of its own", `"id":"whk_01jd3v8x2mf4k8c0q9r7t5y1za"`, postroom.CodeUnknownField, "/id")
-	refuse("a secret of its own", `"secret":"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="`, postroom.CodeUnknownField, "/secret")
+	invalid("a secret that is none", `"secret":"hunter2"`, "/secret")
+	refuse("an unknown field of the payload", `"payload":{"templates":{}}`, postroom.CodeUnknownField, "/payload/templates")
+	invalid("text as the payload", `"payload":"{event_id}"`, "/payload")
+	invalid("an unknown variable", `"payload":{"template":{"to":{"a/b":"x {subscriber_mail}"}}}`, "/payload/template/to/a~1b")
+	invalid("an unknown path", `"payload":{"template":["{data.campaign.nom}"]}`, "/payload/template/0")
+	invalid("a key twice in a template", `"payload":{"template":{"a":1,"a":2}}`, "/payload/template/a")
+	invalid("a broken expression", `"payload":{"template":{"a":"{1 +}"}}`, "/payload/template/a")
+	invalid("a large template", `"payload":{"template":"`+strings.Repeat("x", 70_000)+`"}`, "/payload/template")
+	invalid("a template and fields", `"payload":{"template":{},"fields":["type"]}`, "/payload/template")
+	invalid("no fields", `"payload":{"fields":[]}`, "/payload/fields")
+	invalid("an unknown field to keep", `"payload":{"fields":["type","data.contact.mail"]}`, "/payload/fields/1")
+	invalid("an addition that is no object", `"payload":{"add":["{event_id}"]}`, "/payload/add")
+	invalid("an unknown variable in an addition", `"payload":{"add":{"id":"{id}"}}`, "/payload/add/id")
 	invalid("a name of another type", `"description":7`, "/description")
 	invalid("headers as a list", `"headers":[]`, "/headers")
 	invalid("a header that is a number", `"headers":{"x":1}`, "/headers/x")
@@ -213,6 +225,8 @@ func badWebhooks(url string) map[string]refusal {
 	invalid("a name with a line break", `"uid":null,"headers":{},"name":"a\nb"`, "/name")
 	badPatterns(bad, url)
 	badAuth(invalid)
+	badTokens(refuse)
+	badCertificates(bad, invalid)
 	return bad
 }
 
@@ -235,6 +249,7 @@ func badPatterns(bad map[string]refusal, url string) {
 
 func badAuth(invalid func(name, extra, pointer string)) {
 	invalid("an unknown auth", `"auth":{"type":"magic"}`, "/auth/type")
+	invalid("a misspelt auth", `"auth":{"type":"Oauth"}`, "/auth/type")
 	invalid("auth without a type", `"auth":{"token":"t"}`, "/auth/type")
 	invalid("bearer without a token", `"auth":{"type":"bearer"}`, "/auth/token")
 	invalid("bearer with a password", `"auth":{"type":"bearer","token":"t","password":"p"}`, "/auth/password")

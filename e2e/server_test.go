@@ -95,17 +95,12 @@ func startServer(t *testing.T, s settings) *server {
 // devFlags let a server call loopback over http.
 func devFlags() []string { return []string{"--dev"} }
 
-// launch starts the program, and does not wait for anything.
-func (s *server) launch(t testing.TB) {
-	t.Helper()
-	args := append([]string{"serve"}, s.flags...)
-	if !slices.Contains(s.flags, "--listen") {
-		args = append(args, "--listen", "127.0.0.1:0")
-	}
+// command is the program with one of the commands that take the settings of a server.
+func (s settings) command(name string, args ...string) *exec.Cmd {
+	args = append(append([]string{name}, s.flags...), args...)
 	if s.database != "" {
 		args = append(args, "--database", s.database)
 	}
-	out := &tail{}
 	cmd := exec.Command(s.binary, args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "POSTROOM_ADMIN_KEY=" + operatorKey, raceDetector}
@@ -114,6 +109,18 @@ func (s *server) launch(t testing.TB) {
 	}
 	cmd.Env = append(cmd.Env, s.env...) // of one name, the last counts
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
+	return cmd
+}
+
+// launch starts the program, and does not wait for anything.
+func (s *server) launch(t testing.TB) {
+	t.Helper()
+	var listen []string
+	if !slices.Contains(s.flags, "--listen") {
+		listen = []string{"--listen", "127.0.0.1:0"}
+	}
+	out := &tail{}
+	cmd := s.command("serve", listen...)
 	cmd.Stdout, cmd.Stderr = out, &s.log
 	s.mu.Lock()
 	defer s.mu.Unlock()

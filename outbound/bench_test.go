@@ -42,7 +42,7 @@ func benchmarkEngine(b *testing.B, webhooks, batch int) {
 		<-places
 		return &egress.Result{StatusCode: http.StatusAccepted, Header: http.Header{"Content-Length": {"0"}}}, nil
 	})
-	e := New(Config{Store: quickStore{r.store}, Sender: arrived, Opener: plain{}, IDs: &postroom.IDs{}, UserAgent: "Postroom/1"})
+	e := New(Config{Store: quickStore{r.store}, Sender: arrived, Opener: plain{}, IDs: &postroom.IDs{}, UserAgent: "Postroom/1", Dialects: dialectSet(b)})
 	ctx, cancel := context.WithCancel(b.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = e.Run(ctx) }) // it returns nil

@@ -20,6 +20,9 @@ const (
 	headerAttempt   = "Postroom-Attempt"
 )
 
+// headerAuthorization carries access tokens.
+const headerAuthorization = "Authorization"
+
 // call is an HTTP call that is being made ready.
 type call struct {
 	method string
@@ -67,6 +70,9 @@ func build(t *Target, job *postroom.Job) (*call, error) {
 	c := &call{method: t.Method, url: t.url, shown: t.shownURL, body: body, standard: standard, notes: notes}
 	c.header = make(header, len(t.header), len(t.header)+6)
 	copy(c.header, t.header)
+	if err := dialectHeaders(c, t, job.Event); err != nil {
+		return nil, err
+	}
 	c.header = append(c.header, postroom.Header{Name: headerDelivery, Value: job.DeliveryID.String()},
 		postroom.Header{Name: headerAttempt, Value: strconv.Itoa(job.Attempts + 1)})
 	return c, nil
@@ -89,8 +95,8 @@ func StandardBody(e *postroom.Event) ([]byte, error) {
 
 // fixedHeader are the lines that all calls of a webhook have: the content type, Postroom's name, the auth, and the user's
 // own.
-func fixedHeader(w *postroom.Webhook, auth *postroom.Auth, userAgent string) header {
-	h := header{{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: userAgent}}
+func fixedHeader(w *postroom.Webhook, auth *postroom.Auth, contentType, userAgent string) header {
+	h := header{{Name: "Content-Type", Value: contentType}, {Name: "User-Agent", Value: userAgent}}
 	add := func(lines map[string]string) {
 		names := make([]string, 0, len(lines))
 		for name := range lines {

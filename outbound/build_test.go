@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/dialect"
 )
 
 func TestStandardBody(t *testing.T) {
@@ -95,9 +96,10 @@ func TestStandardBodyProperties(t *testing.T) {
 }
 
 func TestHeadersInOrder(t *testing.T) {
-	w := postroom.Webhook{WebhookSettings: postroom.WebhookSettings{URL: "https://a/", Method: "PUT",
+	w := postroom.Webhook{WebhookSettings: postroom.WebhookSettings{URL: "https://a/", Method: "PUT", Dialect: dialect.Standard,
 		Headers: map[string]string{"x-zebra": "z", "X-ALPHA": "a", "x-tenant": "mine"}}}
-	target, err := newTarget(plain{}, w, &postroom.Auth{Type: postroom.AuthHeader, Headers: map[string]string{"x-key": "k", "x-Tenant": "its"}}, nil, "Postroom/1")
+	target, err := (&targets{opener: plain{}, dialects: dialectSet(t), userAgent: "Postroom/1"}).make(w,
+		&postroom.Auth{Type: postroom.AuthHeader, Headers: map[string]string{"x-key": "k", "x-Tenant": "its"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +113,7 @@ func TestHeadersInOrder(t *testing.T) {
 		if _, err := build(target, &postroom.Job{Event: e}); err != nil {
 			t.Fatal(err)
 		}
-		sign(c, []SigningKey{mustParse(t, NewSecret(postroom.SecretHMAC))}, e.PublicID(), time.Unix(1700000000, 0))
+		signStandard(c, []SigningKey{mustParse(t, NewSecret(postroom.SecretHMAC))}, e.PublicID(), time.Unix(1700000000, 0))
 		want := []postroom.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: "Postroom/1"},
 			{Name: "X-Alpha", Value: "a"}, {Name: "X-Tenant", Value: "its"}, {Name: "X-Zebra", Value: "z"}, {Name: "X-Key", Value: "k"},
 			{Name: "Postroom-Delivery", Value: job.DeliveryID.String()}, {Name: "Postroom-Attempt", Value: "5"},

@@ -27,8 +27,9 @@ type Result struct {
 	JSON       bool   // the answer's body is JSON
 }
 
-// The kinds of failure that an answer means. Those of calls without one are egress's.
+// The kinds of failure that an answer means, or that credentials mean. Those of calls without an answer are egress's.
 const (
+	KindAuth     = "auth"     // there is no access token, or the client certificate has expired
 	KindStatus   = "status"   // the receiver answered, but not 2xx
 	KindRedirect = "redirect" // the receiver answered 3xx, which is not followed
 	KindGone     = "gone"     // the receiver answered 410: it wants no more

@@ -161,7 +161,7 @@ func (e *Engine) mend(ctx context.Context) error {
 	}
 	e.mended = next
 	for _, d := range freed {
-		e.log.Warn("deliveries that waited in order behind nothing were found", "webhook", d.WebhookID)
+		e.log.Info("deliveries that waited in order behind nothing were found", "webhook", d.WebhookID)
 		e.lanes.due(d.WorkspaceID, d.WebhookID, postroom.StateFresh, d.At)
 	}
 	return nil

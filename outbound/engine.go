@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/failpoint"
@@ -48,8 +49,10 @@ type Sender interface {
 type Config struct {
 	Store     Store
 	Sender    Sender
-	Opener    Opener         // of sealed secrets
-	Filters   *expr.Compiler // of webhooks' filters
+	SenderAs  func(egress.Identity) Sender // for webhooks with a TLS identity of their own; nil for Sender whatever the identity
+	Opener    Opener                       // of sealed secrets
+	Filters   *expr.Compiler               // of webhooks' filters
+	Dialects  dialect.Set                  // of webhooks
 	IDs       *postroom.IDs
 	UserAgent string
 	Now       func() time.Time // nil for time.Now
@@ -110,12 +113,15 @@ func New(c Config) *Engine {
 	if c.Drain == 0 {
 		c.Drain = 15 * time.Second
 	}
+	if c.SenderAs == nil {
+		c.SenderAs = func(egress.Identity) Sender { return c.Sender }
+	}
 	return &Engine{
 		store: c.Store, sender: c.Sender, ids: c.IDs, now: c.Now, log: c.Log, trace: c.Trace, lease: c.Lease, drain: c.Drain, maxWorkers: c.Workers,
 		checkRevision: c.Shared,
-		matchers:      matchers{store: c.Store, filters: c.Filters, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
-		targets: targets{store: c.Store, opener: c.Opener, userAgent: c.UserAgent, now: c.Now,
-			ready: map[postroom.WebhookID]*Target{}},
+		matchers:      matchers{store: c.Store, filters: c.Filters, dialects: c.Dialects, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
+		targets: targets{store: c.Store, opener: c.Opener, dialects: c.Dialects, userAgent: c.UserAgent, now: c.Now, sender: c.Sender, senderAs: c.SenderAs,
+			ready: map[postroom.WebhookID]*Target{}, credentials: map[postroom.WebhookID]*credentials{}},
 		lanes:   newLanes(c.Now, c.Workers),
 		results: make(chan *postroom.Finish, maxResults),
 		abandon: make(chan struct{}),
@@ -287,7 +293,7 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 		}
 		return e.failed(target, job, at, kind, "The body of the call could not be made: "+err.Error()+".")
 	}
-	sign(c, target.keys, job.Event.PublicID(), at)
+	sign(c, target, job.Event.PublicID(), at)
 	for _, h := range span.Headers() {
 		c.header.set(h.Name, h.Value)
 	}
@@ -298,7 +304,7 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 	if result.Kind == egress.KindCancelled && ctx.Err() != nil {
 		return nil
 	}
-	outcome, failure := Decide(job.DeliveryID, job.Attempts+1, result, target.policy, at.Add(a.Phases.Total))
+	outcome, failure := Decide(job.DeliveryID, job.Attempts+1, result, target.policy, a.At.Add(a.Phases.Total))
 	a.Error = failure
 	failpoint.Hit(failpoint.AttemptDecided)
 	return &postroom.Finish{Job: job, Attempt: a, Outcome: outcome}

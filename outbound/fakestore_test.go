@@ -167,12 +167,14 @@ func (s *fakeStore) line(webhook postroom.WebhookID, key *string) (rows []*store
 }
 
 // promote makes the first that is parked the head, if there is none.
-func (s *fakeStore) promote(webhook postroom.WebhookID, key *string) bool {
+func (s *fakeStore) promote(webhook postroom.WebhookID, key *string, now time.Time) bool {
 	line := s.line(webhook, key)
 	if len(line) == 0 || line[0].state != postroom.StateParked {
 		return false
 	}
-	line[0].state = postroom.StateFresh
+	if line[0].state = postroom.StateFresh; line[0].due.After(now) {
+		line[0].due = stamp(now)
+	}
 	return true
 }
 
@@ -197,7 +199,7 @@ func (s *fakeStore) Finish(ctx context.Context, fins []*postroom.Finish) error {
 			}
 			if d.state, d.due = f.Outcome.State, stamp(f.Outcome.NextAt); d.state >= postroom.StateSucceeded {
 				delete(s.queue, d.id)
-				f.Next = s.promote(d.webhook, d.key)
+				f.Next = s.promote(d.webhook, d.key, time.Now())
 			}
 			if f.Attempt != nil {
 				d.attempts++

@@ -9,7 +9,7 @@ import (
 	"github.com/postroom/postroom/internal/expr"
 )
 
-func filters(t interface{ Fatal(args ...any) }) *expr.Compiler {
+func filters(t failer) *expr.Compiler {
 	c, err := expr.NewCompiler()
 	if err != nil {
 		t.Fatal(err)
@@ -18,8 +18,8 @@ func filters(t interface{ Fatal(args ...any) }) *expr.Compiler {
 }
 
 // index makes the index of subscriptions whose filters are known to compile.
-func index(t interface{ Fatal(args ...any) }, subs []postroom.Subscription, revision int64) *subscriptions {
-	x, err := indexSubscriptions(subs, revision, filters(t))
+func index(t failer, subs []postroom.Subscription, revision int64) *subscriptions {
+	x, err := indexSubscriptions(subs, revision, filters(t), dialectSet(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestFilter(t *testing.T) {
 		filtered(7, `event.id == "my-1" && event.ordering_key == "k"`),
 		filtered(8, `this does not compile`),
 		filtered(9, `event.data.campaign.id / 0 == 1`),
-	}, 1, filters(t))
+	}, 1, filters(t), dialectSet(t))
 	if err == nil || !strings.Contains(err.Error(), "the filter of webhook "+postroom.WebhookID{8}.String()) {
 		t.Errorf("the broken filter was reported as %v", err)
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/internal/expr"
 )
 
@@ -25,14 +27,21 @@ type subscriber struct {
 	active   bool
 	ordering postroom.Ordering // empty for none
 	filter   *filter           // nil for none
+	dialect  *dialect.Dialect  // nil for one that is missing
+}
+
+// wants tells whether the webhook's dialect sends events of a type. One whose dialect is missing gets what it subscribes to: it waits.
+func (s *subscriber) wants(eventType string) bool {
+	return s.dialect == nil || s.dialect.Out.Offers(eventType)
 }
 
 // indexSubscriptions makes the index. A filter that does not compile is reported, and its webhook gets nothing.
-func indexSubscriptions(subs []postroom.Subscription, revision int64, filters *expr.Compiler) (*subscriptions, error) {
+func indexSubscriptions(subs []postroom.Subscription, revision int64, filters *expr.Compiler, dialects dialect.Set) (*subscriptions, error) {
 	var failed []error
 	x := &subscriptions{revision: revision, exact: map[string][]*subscriber{}, groups: map[string][]*subscriber{}}
 	for _, s := range subs {
-		who := &subscriber{id: s.ID, active: s.Status == postroom.WebhookActive, ordering: s.Settings.Ordering}
+		who := &subscriber{id: s.ID, active: s.Status == postroom.WebhookActive, ordering: s.Settings.Ordering,
+			dialect: dialects[s.Settings.Dialect]}
 		var err error
 		if who.filter, err = compileFilter(filters, s); err != nil {
 			failed = append(failed, err)
@@ -59,7 +68,7 @@ func (x *subscriptions) match(eventType string) []*subscriber {
 			found = append(found, x.groups[eventType[:i+1]]...)
 		}
 	}
-	found = append(found, x.all...)
+	found = slices.DeleteFunc(append(found, x.all...), func(s *subscriber) bool { return !s.wants(eventType) })
 	if len(found) < 2 {
 		return found
 	}
@@ -78,9 +87,10 @@ const maxMatchers = 10000
 
 // matchers keeps the indexes of workspaces.
 type matchers struct {
-	store   Store
-	filters *expr.Compiler
-	log     *slog.Logger
+	store    Store
+	filters  *expr.Compiler
+	dialects dialect.Set
+	log      *slog.Logger
 
 	mu    sync.RWMutex
 	ready map[postroom.WorkspaceID]*subscriptions
@@ -98,7 +108,7 @@ func (m *matchers) get(ctx context.Context, workspace postroom.WorkspaceID) (*su
 	if err != nil {
 		return nil, err
 	}
-	x, failed := indexSubscriptions(subs, revision, m.filters)
+	x, failed := indexSubscriptions(subs, revision, m.filters, m.dialects)
 	if failed != nil {
 		m.log.Error("webhooks get nothing because their filter cannot be read", "workspace", workspace, "error", failed)
 	}

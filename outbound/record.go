@@ -8,11 +8,12 @@ import (
 	"github.com/postroom/postroom/internal/failpoint"
 )
 
-// maxResults is how many results wait to be stored before workers wait too.
-const maxResults = 4096
-
 // recordBatch is how many results one commit takes.
 const recordBatch = 500
+
+// maxResults is how many results wait to be stored before workers wait too: enough for the next commit. What waits here is
+// attempted again after a crash.
+const maxResults = 2 * recordBatch
 
 // record hands a result over to be stored.
 func (e *Engine) record(f *postroom.Finish) { e.results <- f }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/catalogue"
+	"github.com/postroom/postroom/dialect"
+	"github.com/postroom/postroom/dialects"
 )
 
 // rig is an engine with a fake database and fake receivers around it. It belongs into a synctest bubble, where hours
@@ -21,6 +25,34 @@ type rig struct {
 	engine    *Engine
 	config    Config
 	stop      func() // ends Run and waits for it
+}
+
+// loadDialects compiles the dialects that Postroom brings, once.
+var loadDialects = sync.OnceValues(func() (dialect.Set, error) {
+	types, err := catalogue.Load()
+	if err != nil {
+		return nil, err
+	}
+	known := dialect.Known{Types: map[string]dialect.EventType{}}
+	for _, e := range types.Types() {
+		known.Types[e.Name] = dialect.EventType{Schema: e.Schema, Sample: e.Sample}
+	}
+	return dialect.Load(dialects.Files, "dialects", known)
+})
+
+// failer is a test, or a check of rapid's.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func dialectSet(t failer) dialect.Set {
+	t.Helper()
+	set, err := loadDialects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }
 
 // bubble runs a test with a rig, whose engine runs.
@@ -40,6 +72,7 @@ func newRig(t *testing.T, c Config) *rig {
 	r := &rig{T: t, workspace: postroom.NewID[postroom.WorkspaceKind](time.Now()), store: newFakeStore(), out: newReceivers(), stop: func() {}}
 	r.store.revisions[r.workspace] = 1
 	c.Store, c.Sender, c.Opener, c.IDs, c.UserAgent = r.store, r.out, plain{}, &postroom.IDs{}, "Postroom/test"
+	c.Dialects = dialectSet(t)
 	r.config, r.engine = c, New(c)
 	return r
 }
@@ -71,7 +104,7 @@ func (r *rig) run() {
 func (r *rig) webhook(host string, change ...func(*storedHook)) postroom.WebhookID {
 	w := &storedHook{StoredWebhook: postroom.StoredWebhook{Webhook: postroom.Webhook{ID: postroom.NewID[postroom.WebhookKind](time.Now()),
 		WorkspaceID: r.workspace, Status: postroom.WebhookActive, WebhookSettings: postroom.WebhookSettings{URL: "https://" + host + "/",
-			Events: []string{"*"}, Method: "POST", Timeout: postroom.Duration(15 * time.Second), Concurrency: 8,
+			Events: []string{"*"}, Dialect: dialect.Standard, Method: "POST", Timeout: postroom.Duration(15 * time.Second), Concurrency: 8,
 			Retry: postroom.Retry{Schedule: []postroom.Duration{postroom.Duration(time.Minute), postroom.Duration(time.Minute), postroom.Duration(time.Minute)}}}}}}
 	for _, f := range change {
 		f(w)

@@ -3,6 +3,7 @@ package outbound
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,31 +17,84 @@ import (
 
 // send makes the call and waits for its answer, both within the webhook's timeout. The attempt it returns is complete but
 // for its error, which Decide words.
+//
+// Where an access token is wanted, it comes first. A 401 to one that was kept may only mean that the token ended before its
+// time: then the call is made once more, with a new token, and it is this call that the attempt is about.
 func (e *Engine) send(ctx context.Context, t *Target, c *call, at time.Time) (*postroom.Attempt, Result) {
-	a := &postroom.Attempt{At: at, Request: sentRequest(t, c), Notes: c.notes}
+	a := &postroom.Attempt{At: at, Notes: c.notes}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.Timeout))
 	defer cancel()
+	if t.own == nil || t.own.tokens == nil {
+		r := e.exchange(ctx, t, c, a, t.conceal)
+		return a, r
+	}
+	token, fetched, err := t.own.tokens.get(ctx, nil)
+	if err != nil {
+		a.Request, a.Phases.Total = sentRequest(t, c), e.now().Sub(at)
+		a.Duration = a.Phases.Total
+		return a, noToken(t, err)
+	}
+	r := e.exchangeWith(ctx, t, c, a, token)
+	if r.StatusCode != http.StatusUnauthorized || fetched {
+		return a, r
+	}
+	renewed, _, err := t.own.tokens.get(ctx, token)
+	if err != nil {
+		failed := noToken(t, err)
+		failed.StatusCode, failed.Sentence = r.StatusCode, "The receiver answered 401 Unauthorized: it does not accept the access token any more. "+failed.Sentence
+		return a, failed
+	}
+	a.Notes = append(slices.Clip(a.Notes), postroom.FieldError{Pointer: "/auth", Detail: "The receiver answered 401 to the access token that was kept. This is the call that was then made with a new one."})
+	return a, e.exchangeWith(ctx, t, c, a, renewed)
+}
+
+// noToken is how an attempt went that got no access token.
+func noToken(t *Target, err error) Result {
+	if errors.Is(err, context.Canceled) {
+		kind, sentence := egress.Classify(err)
+		return Result{Kind: kind, Sentence: sentence}
+	}
+	return Result{Kind: KindAuth, Sentence: tokenFailure(err, time.Duration(t.Timeout))}
+}
+
+// exchangeWith is exchange with an access token.
+func (e *Engine) exchangeWith(ctx context.Context, t *Target, c *call, a *postroom.Attempt, token *accessToken) Result {
+	c.header.set(headerAuthorization, token.header)
+	a.At = e.now()
+	return e.exchange(ctx, t, c, a, t.conceal.and(token.value))
+}
+
+// exchange makes one call, and writes into the attempt what was sent and what came back, without credentials.
+func (e *Engine) exchange(ctx context.Context, t *Target, c *call, a *postroom.Attempt, conceal concealer) Result {
+	a.Request = sentRequest(t, c)
 	req, err := http.NewRequestWithContext(ctx, c.method, c.url, bytes.NewReader(c.body))
 	if err != nil {
-		return a, Result{Kind: egress.KindInternal, Sentence: "The call could not be made from the webhook's settings."}
+		return Result{Kind: egress.KindInternal, Sentence: "The call could not be made from the webhook's settings."}
 	}
 	req.Header = c.header.http()
+	sender := e.sender
+	if t.own != nil {
+		sender = t.own.sender
+	}
 	e.metrics.inFlight.Add(1)
 	defer e.metrics.inFlight.Add(-1)
-	got, err := e.sender.Do(ctx, req, egress.Limits{MaxBody: postroom.MaxResponseBody})
+	got, err := sender.Do(ctx, req, egress.Limits{MaxBody: postroom.MaxResponseBody})
 	a.Phases = postroom.Phases{DNS: got.Phases.DNS, Connect: got.Phases.Connect, TLS: got.Phases.TLS, FirstByte: got.Phases.FirstByte, Total: got.Phases.Total}
-	a.StatusCode, a.Duration = got.StatusCode, got.Phases.Total
+	a.StatusCode, a.Duration, a.Response = got.StatusCode, got.Phases.Total, nil
 	if got.StatusCode != 0 {
-		a.Response = &postroom.Response{StatusCode: got.StatusCode, Headers: sortedHeaders(got.Header), Body: got.Body, Truncated: got.Truncated}
+		a.Response = &postroom.Response{StatusCode: got.StatusCode, Headers: sortedHeaders(got.Header, conceal), Body: conceal.bytes(got.Body), Truncated: got.Truncated}
 	}
 	r := Result{StatusCode: got.StatusCode, RetryAfter: got.Header.Get("Retry-After")}
 	if err != nil {
 		r.Kind, r.Sentence = egress.Classify(err)
-		r.Sentence = strings.Map(legible, r.Sentence)
+		r.Sentence = conceal.text(strings.Map(legible, r.Sentence))
 	} else if t.policy.ExpectJSON {
 		r.JSON = !got.Truncated && payload.Valid(got.Body) == nil
 	}
-	return a, r
+	if why := t.own.expired(r, a.At); why != "" {
+		r.Kind, r.Sentence = KindAuth, strings.TrimSpace(why+" "+r.Sentence)
+	}
+	return r
 }
 
 // hidden stands for a credential in the log.
@@ -73,11 +127,11 @@ func legible(r rune) rune {
 	return r
 }
 
-func sortedHeaders(h http.Header) []postroom.Header {
+func sortedHeaders(h http.Header, conceal concealer) []postroom.Header {
 	lines := make([]postroom.Header, 0, len(h))
 	for name, values := range h {
 		for _, value := range values {
-			lines = append(lines, postroom.Header{Name: name, Value: strings.Map(legible, value)})
+			lines = append(lines, postroom.Header{Name: name, Value: conceal.text(strings.Map(legible, value))})
 		}
 	}
 	slices.SortFunc(lines, func(a, b postroom.Header) int { return strings.Compare(a.Name, b.Name) })

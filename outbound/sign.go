@@ -4,13 +4,17 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // what a dialect asks for
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/dialect"
 )
 
 // The Standard Webhooks specification, version 1: what is signed is "id.timestamp.body"; a symmetric secret is whsec_
@@ -82,8 +86,58 @@ func (k SigningKey) until(t time.Time) SigningKey {
 	return k
 }
 
-// sign adds the three headers of Standard Webhooks to a call: one signature for each key that has not ended.
-func sign(c *call, keys []SigningKey, id string, at time.Time) {
+// Bounds of a secret that is a text, in bytes.
+const minTextSecret, maxTextSecret = 8, 256
+
+// ParseSecretFor reads a secret as a dialect's scheme takes it. For the scheme hmac any printable text is one, and its bytes are the key.
+func ParseSecretFor(scheme dialect.Scheme, s string) (key SigningKey, publicKey string, err error) {
+	if scheme != dialect.SchemeHMAC {
+		return ParseSecret(s)
+	}
+	if len(s) < minTextSecret || len(s) > maxTextSecret || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return key, "", postroom.Errorf(postroom.CodeInvalid, "a secret of this dialect is a text of %d to %d printable ASCII characters", minTextSecret, maxTextSecret)
+	}
+	if strings.HasPrefix(s, privateKeyPrefix) {
+		return key, "", postroom.Errorf(postroom.CodeInvalid, "this dialect signs with HMAC, and %s… is a private key", privateKeyPrefix)
+	}
+	return SigningKey{kind: postroom.SecretHMAC, hmacKey: []byte(s)}, "", nil
+}
+
+// sign signs a call as its webhook's dialect says.
+func sign(c *call, t *Target, id string, at time.Time) {
+	switch s := t.bodies.dialect.Out.Signature; s.Scheme {
+	case dialect.SchemeHMAC:
+		signBody(c, s, t.keys)
+	case dialect.SchemeStandard:
+		signStandard(c, t.keys, id, at)
+	case dialect.SchemeNone:
+	}
+}
+
+// signBody adds a header with an HMAC over the body. Receivers of such a scheme know one secret, so the newest signs alone.
+func signBody(c *call, s dialect.Signature, keys []SigningKey) {
+	if len(keys) == 0 {
+		return
+	}
+	newHash := sha256.New
+	switch s.Algorithm {
+	case "sha1":
+		newHash = sha1.New
+	case "sha512":
+		newHash = sha512.New
+	}
+	mac := hmac.New(newHash, keys[0].hmacKey)
+	mac.Write(c.body)
+	sum := mac.Sum(nil)
+	value := hex.EncodeToString(sum)
+	if s.Encoding == "base64" {
+		value = base64.StdEncoding.EncodeToString(sum)
+	}
+	c.header.set(s.Header, s.Prefix+value)
+}
+
+// signStandard adds the three headers of Standard Webhooks to a call: one signature for each key that has not ended.
+func signStandard(c *call, keys []SigningKey, id string, at time.Time) {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	c.header.set(headerID, id)
 	c.header.set(headerTimestamp, timestamp)

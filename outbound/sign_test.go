@@ -58,7 +58,7 @@ func TestSignVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &call{body: []byte(v.Body)}
-		sign(c, []SigningKey{key}, v.MessageID, time.Unix(seconds, 999))
+		signStandard(c, []SigningKey{key}, v.MessageID, time.Unix(seconds, 999))
 		got := c.header.http()
 		if same, valid := got.Get(headerSignature) == v.Signature, strings.HasPrefix(v.Expect, "valid"); same != valid {
 			t.Errorf("%s: %s, want it the same: %v", v.ID, got.Get(headerSignature), valid)
@@ -84,7 +84,7 @@ func TestOfficialLibraryVerifies(t *testing.T) {
 		secret := secretPrefix + base64.StdEncoding.EncodeToString(rapid.SliceOfN(rapid.Byte(), minSecret, maxSecret).Draw(rt, "secret"))
 		id := rapid.StringMatching(`[!-~]{1,128}`).Draw(rt, "id")
 		c := &call{body: rapid.SliceOf(rapid.Byte()).Draw(rt, "body")}
-		sign(c, []SigningKey{mustParse(t, secret)}, id, time.Now())
+		signStandard(c, []SigningKey{mustParse(t, secret)}, id, time.Now())
 		if err := verify(t, c, secret); err != nil {
 			rt.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestRotation(t *testing.T) {
 	keys := []SigningKey{mustParse(t, secrets[0]), mustParse(t, secrets[1]).until(ends), mustParse(t, secrets[2]).until(now.Add(-time.Second))}
 	at := func(when time.Time) *call {
 		c := &call{body: []byte(`{"a":1}`)}
-		sign(c, keys, "evt_1", when)
+		signStandard(c, keys, "evt_1", when)
 		return c
 	}
 	c := at(now)
@@ -145,7 +145,7 @@ func TestEd25519(t *testing.T) {
 		}
 		hmac := NewSecret(postroom.SecretHMAC)
 		c := &call{body: []byte(`{"type":"email.opened"}`)}
-		sign(c, []SigningKey{key, mustParse(t, hmac)}, "msg_1", time.Now())
+		signStandard(c, []SigningKey{key, mustParse(t, hmac)}, "msg_1", time.Now())
 		h := c.header.http()
 		first, second, _ := strings.Cut(h.Get("webhook-signature"), " ")
 		encoded, ok := strings.CutPrefix(first, "v1a,")
@@ -234,8 +234,8 @@ func TestNewSecretsDiffer(t *testing.T) {
 func TestSignReplaces(t *testing.T) {
 	c := &call{body: []byte("{}"), header: header{{Name: headerID, Value: "old"}}}
 	key := mustParse(t, NewSecret(postroom.SecretHMAC))
-	sign(c, []SigningKey{key}, "evt_1", time.Unix(1, 0))
-	sign(c, []SigningKey{key}, "evt_1", time.Unix(2, 0))
+	signStandard(c, []SigningKey{key}, "evt_1", time.Unix(1, 0))
+	signStandard(c, []SigningKey{key}, "evt_1", time.Unix(2, 0))
 	if len(c.header) != 3 || len(c.header.http()[http.CanonicalHeaderKey(headerSignature)]) != 1 || c.header.http().Get(headerTimestamp) != "2" {
 		t.Errorf("headers: %v", c.header)
 	}

@@ -2,7 +2,6 @@ package outbound
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +15,8 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
-	"github.com/postroom/postroom/payload"
+	"github.com/postroom/postroom/dialect"
+	"github.com/postroom/postroom/internal/egress"
 )
 
 // Target is a webhook that is ready to be called: its secrets are open, and what does not change from call to call is
@@ -26,13 +26,15 @@ type Target struct {
 	url, shownURL string // the latter without credentials
 	header        header
 	secret        map[string]bool // the headers that the log shows without their values
+	conceal       concealer       // the credentials themselves
+	own           *credentials    // nil for a webhook without a token and a certificate
 	policy        Policy
 	keys          []SigningKey
 	gone          bool // deleted: what is left for it is cancelled
 
-	template       *payload.Template // nil for the dialect's own payload
-	payloadErr     error             // why there is no template although the webhook has one
-	payloadPointer string            // of the template in the settings
+	bodies         *bodies
+	payloadErr     error  // why the webhook's payload setting cannot be followed
+	payloadPointer string // of the template in the settings
 }
 
 // Opener opens what was sealed for a context.
@@ -53,12 +55,16 @@ const maxTargets = 10000
 type targets struct {
 	store     Store
 	opener    Opener
+	dialects  dialect.Set
 	userAgent string
 	now       func() time.Time
+	sender    Sender
+	senderAs  func(egress.Identity) Sender
 
-	mu    sync.RWMutex
-	ready map[postroom.WebhookID]*Target
-	epoch uint64 // grows with each change, so that what was read before one is not kept after it
+	mu          sync.RWMutex
+	ready       map[postroom.WebhookID]*Target
+	credentials map[postroom.WebhookID]*credentials
+	epoch       uint64 // grows with each change, so that what was read before one is not kept after it
 }
 
 // get finds a webhook, which may be a deleted one.
@@ -134,24 +140,36 @@ func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, err
 	if err != nil {
 		return nil, err
 	}
-	return newTarget(t.opener, w.Webhook, auth, secrets, t.userAgent)
+	target, err := t.make(w.Webhook, auth, secrets)
+	if err != nil {
+		return nil, err
+	}
+	target.own, err = t.credentialsOf(id, auth)
+	return target, err
 }
 
-func newTarget(opener Opener, w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret, userAgent string) (*Target, error) {
-	target := &Target{Webhook: w, header: fixedHeader(&w, auth, userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
-		payloadPointer: pointerOf(w.Payload)}
+// make makes a webhook ready to be called, of its settings, the values of its auth, and its secrets.
+func (t *targets) make(w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret) (*Target, error) {
+	d := t.dialects[w.Dialect]
+	if d == nil {
+		return nil, fmt.Errorf("there is no dialect %s, which the webhook %s has", w.Dialect, w.ID)
+	}
+	target := &Target{Webhook: w, header: fixedHeader(&w, auth, d.Out.ContentType, t.userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
+		conceal: concealAuth(auth), payloadPointer: pointerOf(w.Payload)}
 	var err error
 	// It was checked when it was saved, so that this only fails for what another version of Postroom saved. The attempts tell.
-	target.template, target.payloadErr = CompilePayload(w.Payload, nil)
+	if target.bodies, target.payloadErr = compileBodies(w.Payload, d, nil); target.payloadErr != nil {
+		target.bodies = &bodies{dialect: d}
+	}
 	if target.url, target.shownURL, err = authURL(w.URL, auth); err != nil {
 		return nil, err
 	}
 	for _, s := range secrets {
-		plain, err := opener.Open(SecretContext(w.ID), s.Sealed)
+		plain, err := t.opener.Open(SecretContext(w.ID), s.Sealed)
 		if err != nil {
 			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
 		}
-		key, _, err := ParseSecret(string(plain))
+		key, _, err := ParseSecretFor(d.Out.Signature.Scheme, string(plain))
 		if err != nil {
 			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
 		}
@@ -204,7 +222,7 @@ func authHeaders(a *postroom.Auth) map[string]string {
 	case postroom.AuthBearer:
 		return map[string]string{"Authorization": "Bearer " + a.Token}
 	case postroom.AuthBasic:
-		return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password))}
+		return map[string]string{"Authorization": "Basic " + basic(a.Username, a.Password)}
 	case postroom.AuthHeader:
 		return a.Headers
 	}
@@ -247,6 +265,9 @@ func secretHeaders(w *postroom.Webhook) map[string]bool {
 	}
 	for name := range authHeaders(w.Auth) {
 		names[textproto.CanonicalMIMEHeaderKey(name)] = true
+	}
+	if w.Auth.Type == postroom.AuthOAuth2 {
+		names[headerAuthorization] = true
 	}
 	return names
 }

@@ -3,6 +3,7 @@ package payload_test
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,13 +12,22 @@ import (
 	"github.com/postroom/postroom/payload"
 )
 
-// typesOf are types of the catalogue; one that is not there allows everything.
-func typesOf(t testing.TB, names ...string) []payload.Type {
+// theCatalogue is read once for all tests.
+var theCatalogue = sync.OnceValues(catalogue.Load)
+
+func load(t testing.TB) *catalogue.Catalogue {
 	t.Helper()
-	c, err := catalogue.Load()
+	c, err := theCatalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// typesOf are types of the catalogue; one that is not there allows everything.
+func typesOf(t testing.TB, names ...string) []payload.Type {
+	t.Helper()
+	c := load(t)
 	var types []payload.Type
 	for _, name := range names {
 		known, _ := c.Lookup(name)
@@ -99,25 +109,25 @@ func TestSchemasOfOthers(t *testing.T) {
 
 // Whatever a template of the catalogue's samples asks for, by every path that there is, is known and is found.
 func TestEveryPathOfTheCatalogueIsKnown(t *testing.T) {
-	c, err := catalogue.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := load(t)
 	for _, known := range c.Types() {
+		var source, want []byte
 		walk(t, known.Sample, "data", func(path string, raw []byte) {
-			tmpl, err := payload.Compile([]byte(`"{`+path+`}"`), payload.Options{Types: []payload.Type{{Name: known.Name, Schema: known.Schema}}})
-			if err != nil {
-				t.Errorf("%s: %v", known.Name, err)
-				return
-			}
-			want, err := payload.AppendJS(nil, raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, _ := render(t, tmpl, opened(string(known.Sample))); got != string(want) {
-				t.Errorf("%s: %s is %s, want %s", known.Name, path, got, want)
-			}
+			source = payload.AppendString(payload.AppendComma(source), "{"+path+"}")
+			want = append(payload.AppendComma(want), raw...)
 		})
+		tmpl, err := payload.Compile([]byte("["+string(source)+"]"), payload.Options{Types: []payload.Type{{Name: known.Name, Schema: known.Schema}}})
+		if err != nil {
+			t.Errorf("%s: %v", known.Name, err)
+			continue
+		}
+		if want, err = payload.AppendJS(nil, []byte("["+string(want)+"]")); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := render(t, tmpl, opened(string(known.Sample)))
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s: %s", known.Name, diff)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ type piece struct {
 const spreadKey = "..."
 
 // maxFaults bounds how many faults are told of.
-const maxFaults = 50
+const maxFaults = 20
 
 // compiler reads a template that is valid JSON.
 type compiler struct {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,50 +9,57 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/config"
 	"github.com/postroom/postroom/internal/seal"
 	"github.com/postroom/postroom/outbound"
 	"github.com/postroom/postroom/store"
 )
 
-// databaseFindings are what the doctor finds in the database.
+// databaseFindings are what the doctor finds in the database, which is opened only to look at it.
 func databaseFindings(ctx context.Context, cfg config.Config, now time.Time) []Finding {
 	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), ReadOnly: true})
 	if err != nil {
-		return []Finding{bad(Trouble, "database", "The database cannot be opened: "+err.Error()+".", "Check --database, and that the database runs.")}
+		return []Finding{bad(Trouble, "database", sentence(err), "Check --database, and what it names.")}
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // nothing was changed
 	info, err := db.Info(ctx)
 	if err != nil {
-		return []Finding{broken("database", err)}
+		return []Finding{bad(Trouble, "database", sentence(err), "Check --database, and what it names.")}
 	}
-	found := []Finding{well("database", "%s %s, %s, %s.", info.Kind, info.Version, size(info.SizeBytes), info.Detail)}
-	missing, unknown, err := db.Schema(ctx)
-	if found = append(found, judgeSchema(missing, unknown, err)); err != nil || len(missing) > 0 {
-		return found // what follows needs the tables
+	found := []Finding{judgeDatabase(info)}
+	if info.Empty || found[0].Status == Trouble {
+		return found
 	}
-	for _, look := range []func(context.Context, config.Config, *store.Store, time.Time) []Finding{serverFindings, clockFindings, secretFindings, leaseFindings,
-		queueFindings, failingFindings, retentionFindings, statisticsFindings} {
+	found = append(found, judgeClock(info, now))
+	looks := []func(context.Context, config.Config, *store.Store, time.Time) []Finding{serverFindings, secretFindings, leaseFindings,
+		queueFindings, failingFindings, retentionFindings, statisticsFindings}
+	if len(info.Pending) > 0 {
+		looks = looks[:2] // the others need this version's tables
+	}
+	for _, look := range looks {
 		found = append(found, look(ctx, cfg, db, now)...)
 	}
 	return found
 }
 
-func judgeSchema(missing, unknown []string, err error) Finding {
+func judgeDatabase(info store.Info) Finding {
 	switch {
-	case err != nil:
-		return broken("schema", err)
-	case len(unknown) > 0:
-		return bad(Trouble, "schema", fmt.Sprintf("A newer version of Postroom has migrated the database (%s).", strings.Join(unknown, ", ")), "Use that version, or a newer one.")
-	case len(missing) > 0:
-		return bad(Trouble, "schema", fmt.Sprintf("The database lacks the migrations %s.", strings.Join(missing, ", ")), "Start the server, or run `postroom migrate`.")
+	case info.Empty:
+		return Finding{"database", Well, "It is empty.", "The first start prepares it."}
+	case len(info.Unknown) > 0:
+		return bad(Trouble, "database", fmt.Sprintf("It was used by a newer version of Postroom, which has migrated it to %s.", info.Unknown[len(info.Unknown)-1]),
+			"Run that version, or restore a backup that is older.")
+	case info.Damage != "":
+		return bad(Trouble, "database", fmt.Sprintf("The file is damaged: %s.", strings.TrimSuffix(info.Damage, ".")), "Stop the server and restore a backup, or try `sqlite3 FILE .recover`.")
+	case len(info.Pending) > 0:
+		return bad(Warning, "database", fmt.Sprintf("It lacks the migrations %s.", strings.Join(info.Pending, ", ")), "The next start makes them, and so does `postroom migrate`.")
 	}
-	return well("schema", "The database has this version's schema.")
+	return well("database", "%s %s, %s, %s.", info.Kind, info.Version, size(info.SizeBytes), info.Detail)
 }
 
 // serverFindings look for settings of PostgreSQL with which an event may be lost that was acknowledged.
 func serverFindings(ctx context.Context, _ config.Config, db *store.Store, _ time.Time) []Finding {
-	began := time.Now()
 	s, err := db.Server(ctx)
 	switch {
 	case err != nil:
@@ -61,10 +67,10 @@ func serverFindings(ctx context.Context, _ config.Config, db *store.Store, _ tim
 	case s == nil:
 		return nil
 	}
-	return judgeServer(s, began, time.Now())
+	return judgeServer(s)
 }
 
-func judgeServer(s *store.Server, began, ended time.Time) (found []Finding) {
+func judgeServer(s *store.Server) (found []Finding) {
 	risks := map[string]string{
 		"fsync":              "a crash of its machine can destroy the whole database",
 		"full_page_writes":   "a crash of its machine can destroy pages of the database",
@@ -81,47 +87,34 @@ func judgeServer(s *store.Server, began, ended time.Time) (found []Finding) {
 	if len(found) == 0 {
 		found = append(found, well("postgresql", "Its settings keep what was acknowledged."))
 	}
-	// Its clock was read between the two times, so it differs by so much at least.
-	off := max(began.Sub(s.Now), s.Now.Sub(ended), 0)
-	return append(found, judgeClock("database's", off))
+	return found
 }
 
 // Bounds of how far clocks may be apart.
 const (
-	clocksApart    = time.Second
+	clocksApart    = 2 * time.Second
 	clocksFarApart = 10 * time.Second // a sixth of a lease
 )
 
-func judgeClock(whose string, off time.Duration) Finding {
-	said := fmt.Sprintf("This machine's clock and the %s differ by %s.", whose, off.Round(time.Millisecond))
+// judgeClock holds the clock of this machine against what it wrote itself, and against that of the database.
+func judgeClock(info store.Info, now time.Time) Finding {
 	const advice = "Keep the clocks of all machines in step with NTP: leases and ids depend on them."
-	switch {
-	case off > clocksFarApart:
+	if ahead := info.Newest.Sub(now); ahead > clocksApart {
+		return bad(Trouble, "clock", fmt.Sprintf("The newest event was published at %s, which is %s from now: the clock was set back since, or was wrong then.",
+			moment(info.Newest), ahead.Round(time.Second)), "What is due by that clock waits until this one gets there. "+advice)
+	}
+	way := "ahead of"
+	if info.ClockAhead < 0 {
+		way = "behind"
+	}
+	said := fmt.Sprintf("The database's clock is %s %s this machine's.", info.ClockAhead.Abs().Round(time.Second), way)
+	switch apart := info.ClockAhead.Abs(); {
+	case apart > clocksFarApart:
 		return bad(Trouble, "clock", said, advice)
-	case off > clocksApart:
+	case apart > clocksApart:
 		return bad(Warning, "clock", said, advice)
 	}
-	return well("clock", "%s", said)
-}
-
-// clockFindings compare the clock with the newest id, which carries the time of the machine that made it.
-func clockFindings(ctx context.Context, _ config.Config, db *store.Store, now time.Time) []Finding {
-	_, newest, some, err := db.EventSpan(ctx)
-	if err != nil {
-		return []Finding{broken("clock", err)}
-	}
-	if !some {
-		newest = now
-	}
-	return []Finding{judgeNewest(newest, now)}
-}
-
-func judgeNewest(newest, now time.Time) Finding {
-	if ahead := newest.Sub(now); ahead > clocksApart {
-		return bad(Trouble, "clock", fmt.Sprintf("The newest event is from the future, by %s: this machine's clock has gone back, or another node's is ahead.", ahead.Round(time.Second)),
-			"Set the clock, and keep it with NTP. Until it has caught up, lists are not in the order of time.")
-	}
-	return well("clock", "No event is from the future.")
+	return well("clock", "It agrees with what was stored.")
 }
 
 func secretFindings(ctx context.Context, cfg config.Config, db *store.Store, _ time.Time) []Finding {
@@ -132,6 +125,9 @@ func secretFindings(ctx context.Context, cfg config.Config, db *store.Store, _ t
 	sealer, err := seal.New(key)
 	if err != nil {
 		return []Finding{broken("secret key", err)}
+	}
+	if err := app.CheckSecretKey(sealer, func(key string) ([]byte, error) { return db.Meta(ctx, key) }); err != nil {
+		return []Finding{bad(Trouble, "secret key", sentence(err), "Restore the key that the database was made with.")}
 	}
 	n, closed, err := checkSecrets(ctx, db, sealer)
 	if err != nil {
@@ -211,11 +207,11 @@ func late(kind config.DatabaseKind) time.Duration {
 }
 
 func retentionFindings(ctx context.Context, cfg config.Config, db *store.Store, now time.Time) []Finding {
-	oldest, _, some, err := db.EventSpan(ctx)
+	oldest, err := db.Oldest(ctx)
 	if err != nil {
 		return []Finding{broken("retention", err)}
 	}
-	if !some {
+	if oldest.IsZero() {
 		oldest = now
 	}
 	return []Finding{judgeRetention(oldest, now, cfg.Retention, late(cfg.Database.Kind))}
@@ -264,10 +260,6 @@ func moment(t time.Time) string { return t.UTC().Format(postroom.TimestampFormat
 
 // sentence makes one of an error.
 func sentence(err error) string {
-	text := err.Error()
-	var coded *postroom.Error
-	if errors.As(err, &coded) {
-		text = coded.Message
-	}
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+	text := strings.TrimSuffix(strings.Join(strings.Fields(err.Error()), " "), ".") // errors that were joined have lines
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

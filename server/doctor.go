@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,16 +12,22 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/internal/seal"
 	"github.com/postroom/postroom/store"
 )
 
 // Migrate applies the migrations that a database lacks, and says which.
 func Migrate(ctx context.Context, cfg config.Config, out io.Writer) error {
 	// A database never exists without its key.
-	if _, err := secretKey(cfg, true); err != nil {
+	key, err := secretKey(cfg, true)
+	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg)})
+	sealer, err := seal.New(key)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Check: fits(sealer)})
 	if err != nil {
 		return err
 	}
@@ -72,7 +79,7 @@ func broken(check string, err error) Finding {
 
 // Doctor looks an installation over, changes nothing, and explains what it finds.
 func Doctor(ctx context.Context, cfg config.Config) (Checkup, error) {
-	findings := []Finding{listenFinding(cfg), filesFinding()}
+	findings := []Finding{listenFinding(cfg), limitFinding()}
 	if cfg.Database.Kind == config.SQLite {
 		findings = append(findings, diskFindings(cfg)...)
 	}
@@ -96,7 +103,7 @@ func listenFinding(cfg config.Config) Finding {
 // fewFiles is how many open files are few: each connection is one, and there may be 1024 attempts at once beside the publishers.
 const fewFiles = 4096
 
-func filesFinding() Finding {
+func limitFinding() Finding {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return broken("open files", err)
@@ -120,21 +127,39 @@ const (
 )
 
 func diskFindings(cfg config.Config) (found []Finding) {
-	dir := filepath.Clean(cfg.Database.Dir())
+	path := filepath.Clean(cfg.Database.Path)
+	dir := filepath.Dir(path)
 	free, err := diskFree(dir)
+	for errors.Is(err, syscall.ENOENT) && dir != filepath.Dir(dir) { // before the first start
+		dir = filepath.Dir(dir)
+		free, err = diskFree(dir)
+	}
 	if err != nil {
-		return []Finding{broken("disk", fmt.Errorf("the folder %s: %w", dir, err))}
+		found = append(found, broken("disk", fmt.Errorf("the folder %s: %w", dir, err)))
+	} else {
+		found = append(found, judgeDisk(dir, free))
 	}
-	var wal int64
-	if file, err := os.Stat(cfg.Database.Path + "-wal"); err == nil {
-		wal = file.Size()
+	found = append(found, filesFinding(path))
+	if file, err := os.Stat(path + "-wal"); err == nil {
+		found = append(found, judgeWAL(file.Size()))
 	}
-	found = append(found, judgeDisk(dir, free), judgeWAL(wal))
-	if file, err := os.Stat(filepath.Join(dir, keyFile)); err == nil && file.Mode().Perm()&otherFiles != 0 {
-		found = append(found, bad(Trouble, "secret key", fmt.Sprintf("Others than its owner may use the file %s.", filepath.Join(dir, keyFile)),
-			"Run chmod 600 on it. If others may have read it, give the server a new installation's key and rotate the webhooks' secrets."))
+	key := filepath.Join(filepath.Dir(path), keyFile)
+	if file, err := os.Stat(key); err == nil && file.Mode().Perm()&otherFiles != 0 {
+		found = append(found, bad(Trouble, "files", fmt.Sprintf("Others than its owner may use the file %s.", key),
+			"Run chmod 600 on it. If others may have read it, rotate the webhooks' secrets, and set their auth again."))
 	}
 	return found
+}
+
+// filesFinding tells whether whoever runs the doctor could run the server on these files.
+func filesFinding(path string) Finding {
+	for _, name := range []string{filepath.Dir(path), path, path + "-wal", path + "-shm", path + ".lock"} {
+		const writable = 2
+		if err := syscall.Access(name, writable); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return bad(Trouble, "files", fmt.Sprintf("This user cannot write %s (%v).", name, err), "Run the server and the doctor as the same user, or mend the permissions.")
+		}
+	}
+	return well("files", "This user can write the database.")
 }
 
 func judgeDisk(dir string, free int64) Finding {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -292,9 +293,9 @@ func TestUpkeep(t *testing.T) {
 	for _, task := range []string{taskCompact, taskExpire} {
 		p.upkeepDone.WithLabelValues(task).Set(0)
 	}
-	p.compact(t.Context(), slog.New(slog.DiscardHandler))
-	p.expire(t.Context(), cfg, slog.New(slog.DiscardHandler))
-	left, err := p.store.Deliveries(t.Context(), webhook.WorkspaceID, postroom.DeliveryFilter{}, nil, 10)
+	p.compact(t.Context(), slog.New(slog.DiscardHandler), time.Now())
+	p.expire(t.Context(), cfg, slog.New(slog.DiscardHandler), time.Now(), true)
+	left, _, err := p.store.Deliveries(t.Context(), webhook.WorkspaceID, postroom.DeliveryFilter{}, nil, 10)
 	if err != nil || len(left) != 1 {
 		t.Errorf("%d deliveries are left, want the young one; %v", len(left), err)
 	}
@@ -309,4 +310,20 @@ func TestUpkeep(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	p.upkeep(ended, cfg, slog.New(slog.DiscardHandler)) // ends with ctx
+}
+
+// A request that panicked is counted, as are attempts that did, so that somebody notices.
+func TestPanicsAreCounted(t *testing.T) {
+	p := openParts(t, testConfig(t))
+	m := newMetrics(p)
+	m.observe(api.Observation{Method: "GET", Route: "/v1/events", Status: 200})
+	m.observe(api.Observation{Method: "GET", Route: "/v1/events", Status: 500, Panicked: true})
+	w := httptest.NewRecorder()
+	m.handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{"postroom_http_panics_total 1\n", "postroom_attempt_panics_total 0\n",
+		`postroom_http_request_seconds_count{method="GET",route="/v1/events",status="500"} 1` + "\n"} {
+		if !strings.Contains(w.Body.String(), line) {
+			t.Errorf("the metrics lack %q", line)
+		}
+	}
 }

@@ -53,6 +53,10 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	dialects, err := loadDialects(types, cfg.Dialects)
+	if err != nil {
+		return nil, err
+	}
 	sender, err := egress.New(egress.Config{AllowNets: cfg.AllowNets, AllowHTTP: cfg.AllowHTTP, Dev: cfg.Dev, Proxy: cfg.Proxy, UserAgent: userAgent(version)})
 	if err != nil {
 		return nil, err
@@ -61,7 +65,7 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Node: postroom.NewID[postroom.NodeKind](time.Now()), Log: log})
+	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Node: postroom.NewID[postroom.NodeKind](time.Now()), Log: log, Check: fits(sealer)})
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +77,10 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 		return nil, errors.Join(err, db.Close())
 	}
 	ids := &postroom.IDs{}
-	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, UserAgent: userAgent(version), Log: log, Trace: tracer,
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender,
+		SenderAs: func(id egress.Identity) outbound.Sender { return sender.As(id) }, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log, Trace: tracer,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
-	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, Log: log,
+	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Dialects: dialects, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
 	return &parts{version: version, store: db, engine: engine, app: application, trace: tracer, upkeepDone: newUpkeepDone(),
 		readings: &queueReadings{store: db, dir: cfg.Database.Dir(), log: log, now: time.Now}}, nil
@@ -87,6 +92,11 @@ func openTracer(ctx context.Context, cfg config.Config, version string, log *slo
 		return nil, nil
 	}
 	return tracing.New(ctx, tracing.Config{Endpoint: cfg.OTLPEndpoint, Version: version, Log: log})
+}
+
+// fits refuses a database that was sealed with another key, before it is migrated.
+func fits(sealer *seal.Sealer) func(store.Meta) error {
+	return func(meta store.Meta) error { return app.CheckSecretKey(sealer, meta) }
 }
 
 func userAgent(version string) string {
@@ -141,11 +151,14 @@ func secretKey(cfg config.Config, create bool) ([]byte, error) {
 			return nil, fmt.Errorf("%s does not hold a secret key: that is %d bytes in base64", path, seal.KeySize)
 		}
 		return key, nil
-	case !errors.Is(err, fs.ErrNotExist) || !create:
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("the secret key cannot be read: %w", err)
 	}
 	if _, err := os.Stat(cfg.Database.Path); err == nil {
-		return nil, fmt.Errorf("the database %s exists, but its secret key %s does not: restore that file, or give the key as POSTROOM_SECRET_KEY", cfg.Database.Path, path)
+		return nil, fmt.Errorf("the database %s exists, but its secret key %s does not: restore that file, or give the key as POSTROOM_SECRET_KEY", filepath.Clean(cfg.Database.Path), path)
+	}
+	if !create {
+		return nil, fmt.Errorf("there is no secret key %s yet: the first start makes it", path)
 	}
 	return makeSecretKey(path)
 }

@@ -100,14 +100,14 @@ func (r *queueReadings) read() {
 	defer cancel()
 	began := r.now()
 	queue, err := r.store.ReadQueue(ctx)
-	info, sizeErr := r.store.Info(ctx)
+	bytes, sizeErr := r.store.Size(ctx)
 	if err == nil {
 		err = sizeErr
 	}
 	if r.ok = err == nil; !r.ok {
 		r.log.Error("the database could not be asked about its queue for the metrics", "error", err)
 	}
-	r.queue, r.bytes = queue, info.SizeBytes
+	r.queue, r.bytes = queue, bytes
 	now := r.now()
 	r.again = now.Add(max(readEvery, readShare*now.Sub(began)))
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/api"
-	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/config"
 )
 
@@ -55,9 +54,6 @@ func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 	defer p.endTraces(ctx, cfg, log)
 	key, err := p.app.Bootstrap(ctx, cfg.AdminKey.Reveal())
 	if err != nil {
-		if errors.Is(err, app.ErrSecretKey) {
-			return fmt.Errorf("%w. Check POSTROOM_SECRET_KEY, or restore the file secret.key that belongs to the database", err)
-		}
 		return err
 	}
 	url := cfg.PublicURL
@@ -156,6 +152,7 @@ func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Liste
 		}
 	})
 	group.Go(func() { p.upkeep(upkeepCtx, cfg, log) })
+	group.Go(func() { p.app.RunReplays(upkeepCtx) })
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

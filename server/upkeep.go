@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,26 +17,33 @@ const (
 	upkeepDelay  = time.Minute      // not during the start
 )
 
-// upkeep deletes what is older than what is kept, moves statistics to where they are kept, and does what the database needs from
-// time to time, until ctx ends.
+// upkeep watches the clock, deletes what is older than what is kept, moves statistics to where they are kept, and does what the
+// database needs from time to time, until ctx ends.
 func (p *parts) upkeep(ctx context.Context, cfg config.Config, log *slog.Logger) {
-	var both sync.WaitGroup
-	both.Go(func() { again(ctx, compactEvery, func() { p.compact(ctx, log) }) })
-	both.Go(func() { again(ctx, expireEvery, func() { p.expire(ctx, cfg, log) }) })
-	both.Wait()
-}
-
-// again calls f after a while and then every so often, until ctx ends.
-func again(ctx context.Context, every time.Duration, f func()) {
-	timer := time.NewTimer(upkeepDelay)
-	defer timer.Stop()
+	newest, err := p.store.Newest(ctx)
+	if err != nil && ctx.Err() == nil {
+		log.Error("the newest event cannot be looked up; the clock is trusted", "error", err)
+	}
+	clock := newClockWatch(log, newest, cfg.Retention, time.Now())
+	ticker := time.NewTicker(clockEvery)
+	defer ticker.Stop()
+	compacting := time.Now().Add(upkeepDelay)
+	expiring := compacting
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C:
-			f()
-			timer.Reset(every)
+		case <-ticker.C:
+		}
+		now := time.Now()
+		clock.look(now)
+		if !now.Before(compacting) {
+			compacting = now.Add(compactEvery)
+			p.compact(ctx, log, now)
+		}
+		if !now.Before(expiring) {
+			expiring = now.Add(expireEvery)
+			p.expire(ctx, cfg, log, now, clock.trusted(now))
 		}
 	}
 }
@@ -57,8 +63,8 @@ func newUpkeepDone() *prometheus.GaugeVec {
 	return g
 }
 
-func (p *parts) compact(ctx context.Context, log *slog.Logger) {
-	switch _, err := p.store.Compact(ctx, time.Now()); {
+func (p *parts) compact(ctx context.Context, log *slog.Logger, now time.Time) {
+	switch _, err := p.store.Compact(ctx, now); {
 	case err == nil:
 		p.upkeepDone.WithLabelValues(taskCompact).SetToCurrentTime()
 	case ctx.Err() == nil:
@@ -66,11 +72,14 @@ func (p *parts) compact(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func (p *parts) expire(ctx context.Context, cfg config.Config, log *slog.Logger) {
-	now := time.Now()
+// expire does what the database needs, and deletes what is older than what is kept, if the clock can be trusted to say so.
+func (p *parts) expire(ctx context.Context, cfg config.Config, log *slog.Logger, now time.Time, trusted bool) {
 	maintaining := p.store.Maintain(ctx, now)
 	if maintaining != nil && ctx.Err() == nil {
 		log.Error("maintenance of the database failed; trying again later", "error", maintaining)
+	}
+	if !trusted {
+		return
 	}
 	var rows int64
 	expiring := p.store.Expire(ctx, now.Add(-cfg.Retention), now, func(n int64) { rows += n })

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -126,22 +124,17 @@ func (s *Store) SealedAuths(ctx context.Context, after postroom.WebhookID, limit
 	return all, err
 }
 
-// EventSpan says when the oldest event and the newest were published; false when there is none.
-func (s *Store) EventSpan(ctx context.Context) (oldest, newest time.Time, some bool, err error) {
-	err = s.read(ctx, func(q querier) error {
-		var first, last postroom.EventID
-		if err := q.one(ctx, "event_oldest", []any{&first}); err != nil {
-			return err
-		}
-		oldest = first.Time()
-		err := q.one(ctx, "event_newest", []any{&last})
-		newest = last.Time()
-		return err
-	})
-	if errors.Is(err, errNoRow) {
-		return oldest, newest, false, nil
+// Oldest is when the oldest event was published; zero when there is none.
+func (s *Store) Oldest(ctx context.Context) (at time.Time, err error) {
+	var id postroom.EventID
+	err = s.read(ctx, func(q querier) error { return q.one(ctx, "event_oldest", []any{&id}) })
+	switch {
+	case errors.Is(err, errNoRow):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
 	}
-	return oldest, newest, err == nil, err
+	return id.Time(), nil
 }
 
 // OpenSince says when the oldest minute was of which the statistics have not been moved; false for none.
@@ -154,35 +147,10 @@ func (s *Store) OpenSince(ctx context.Context) (minute time.Time, some bool, err
 	return fromMicros(us), err == nil, err
 }
 
-// Schema says which migrations the database lacks, and which it has that this version does not know.
-func (s *Store) Schema(ctx context.Context) (missing, unknown []string, err error) {
-	all, err := migrations(s.dialect)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = s.read(ctx, func(q querier) error {
-		missing, unknown = nil, nil
-		done, err := appliedMigrations(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, m := range all {
-			if !done[m.name] {
-				missing = append(missing, m.name)
-			}
-			delete(done, m.name)
-		}
-		unknown = slices.Sorted(maps.Keys(done))
-		return nil
-	})
-	return missing, unknown, err
-}
-
 // Server is what PostgreSQL says of itself that bears on what can be lost.
 type Server struct {
-	Now      time.Time // by its clock
-	Recovery bool      // it is a standby, which cannot be written
-	// Settings are fsync, full_page_writes, synchronous_commit, and the like, as they hold for a connection of Postroom.
+	Recovery bool // it is a standby, which cannot be written
+	// Settings are fsync, full_page_writes and synchronous_commit, as they hold for a connection of Postroom.
 	Settings map[string]string
 }
 
@@ -194,30 +162,28 @@ func (s *Store) Server(ctx context.Context) (*Server, error) {
 	found := &Server{}
 	err := s.read(ctx, func(q querier) error {
 		found.Settings = map[string]string{}
-		rows := []struct {
-			text string
-			scan func(row func(...any) error) error
-		}{
-			{"SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')", func(row func(...any) error) error {
+		if err := q.eachText(ctx, "settings", "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')",
+			func(row func(...any) error) error {
 				var name, setting string
 				err := row(&name, &setting)
 				found.Settings[name] = setting
 				return err
-			}},
-			// Last, since the first call opens the connection.
-			{"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, pg_is_in_recovery()", func(row func(...any) error) error {
-				var us int64
-				err := row(&us, &found.Recovery)
-				found.Now = fromMicros(us)
-				return err
-			}},
+			}); err != nil {
+			return err
 		}
-		for _, r := range rows {
-			if err := q.eachText(ctx, "server", r.text, r.scan); err != nil {
-				return err
-			}
-		}
-		return nil
+		return q.eachText(ctx, "recovery", "SELECT pg_is_in_recovery()", func(row func(...any) error) error { return row(&found.Recovery) })
 	})
 	return found, err
+}
+
+// Size is how many bytes the database takes up.
+func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
+	text := "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+	if s.dialect == postgres {
+		text = "SELECT pg_database_size(current_database())"
+	}
+	err = s.read(ctx, func(q querier) error {
+		return q.eachText(ctx, "size", text, func(row func(...any) error) error { return row(&bytes) })
+	})
+	return bytes, err
 }

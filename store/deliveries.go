@@ -21,9 +21,36 @@ FROM (%s) AS d LEFT JOIN events e ON e.workspace_id = d.workspace_id AND e.id = 
 )
 
 // Deliveries lists up to limit deliveries of a workspace that the filter lets through, newest first; or, when the
-// cursor asks for newer ones, those, oldest first.
-func (s *Store) Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (all []postroom.Delivery, err error) {
-	text, args := deliveriesSQL(workspace, f, cursor, limit)
+// cursor asks for newer ones, those, oldest first. rest is how far it looked, if it gave up before it had found as many.
+func (s *Store) Deliveries(ctx context.Context, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (all []postroom.Delivery, rest *[16]byte, err error) {
+	if x, terms := s.index(), deliveryTerms(workspace, f); x != nil && len(terms) > 0 {
+		l, some := lookupOf(terms, f.After, f.Before, cursor)
+		if !some {
+			return nil, nil, nil
+		}
+		return throughIndex(ctx, s, x, l, limit, s.listWindow, func(within condition, limit int) ([]postroom.Delivery, error) {
+			text, args := deliveriesWithin(workspace, f, l.newer, within, limit)
+			return s.someDeliveries(ctx, text, args)
+		})
+	}
+	l, others := deliveryListing(s.dialect, workspace, f, cursor)
+	drive := -1
+	if s.dialect == postgres && len(others) > 0 {
+		if drive, err = s.rarest(ctx, l, others); err != nil {
+			return nil, nil, err
+		}
+	}
+	l.window = s.listWindow
+	text, args := deliverySQL(workspace, f, l, others, drive, limit)
+	if all, err = s.someDeliveries(ctx, text, args); err != nil {
+		return nil, nil, err
+	}
+	return looked(ctx, s, l, all, limit, deliveryPlace)
+}
+
+func deliveryPlace(d postroom.Delivery) [16]byte { return d.ID }
+
+func (s *Store) someDeliveries(ctx context.Context, text string, args []any) (all []postroom.Delivery, err error) {
 	err = s.read(ctx, func(q querier) error {
 		return q.eachText(ctx, "deliveries", translate(s.dialect, text), func(row func(...any) error) error {
 			d, err := scanDelivery(row)
@@ -34,42 +61,125 @@ func (s *Store) Deliveries(ctx context.Context, workspace postroom.WorkspaceID, 
 	return all, err
 }
 
-func deliveriesSQL(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor, limit int) (string, []any) {
-	l := newListing(cursor, "id", deliveryColumns, "deliveries")
-	l.where("workspace_id = $", workspace)
-	if !f.Webhook.IsZero() {
-		l.where("webhook_id = $", f.Webhook)
-	}
+// deliveryListing begins a list, with the conditions that an index meets; others are those of which one index meets one
+// at a time.
+func deliveryListing(d dialect, workspace postroom.WorkspaceID, f postroom.DeliveryFilter, cursor *postroom.Cursor) (l *listing, others []condition) {
+	l = newListing(cursor, "id", deliveryColumns, "deliveries")
+	l.where(is("workspace_id = $", workspace))
+	l.between(f.After, f.Before)
 	if !f.Event.IsZero() {
-		l.where("event_id = $", f.Event)
+		l.where(is("event_id = $", f.Event))
 		l.index = "deliveries_event"
 	}
-	l.between(f.After, f.Before)
-	l.pattern("event_type", f.Type)
-	if f.StatusCode != 0 {
-		l.where("status_code = $", int64(f.StatusCode))
-	}
-	const stopped = "(SELECT id FROM webhooks WHERE workspace_id = $ AND status <> 'active' AND deleted_at IS NULL)"
 	switch f.Status {
-	case postroom.DeliveryPending:
+	case postroom.DeliveryPending, postroom.DeliveryHeld:
 		l.states = queueStates()
-		l.where("webhook_id NOT IN "+stopped, workspace)
-	case postroom.DeliveryHeld:
-		l.states = queueStates()
-		l.where("webhook_id IN "+stopped, workspace)
 	case postroom.DeliverySucceeded:
-		l.states = []postroom.DeliveryState{postroom.StateSucceeded}
+		if f.Event.IsZero() && f.Webhook.IsZero() && d == postgres {
+			l.states = []postroom.DeliveryState{postroom.StateSucceeded}
+		}
 	case postroom.DeliveryFailed:
 		l.states = []postroom.DeliveryState{postroom.StateFailed}
 	case postroom.DeliveryCancelled:
 		l.states = []postroom.DeliveryState{postroom.StateCancelled}
 	}
+	troubled := len(l.states) > 0 && l.states[0] != postroom.StateSucceeded
+	if !f.Webhook.IsZero() {
+		webhook := is("webhook_id = $", f.Webhook)
+		switch {
+		case f.Event.IsZero() && (troubled || d == sqlite):
+			l.where(webhook)
+			l.index = "deliveries_webhook"
+			if troubled {
+				l.index = "deliveries_webhook_trouble"
+			}
+		default:
+			others = append(others, webhook)
+		}
+	} else if troubled && f.Event.IsZero() {
+		l.index = "deliveries_trouble"
+	}
+	if c, isGroup, some := patternOf("event_type", f.Type); some && !isGroup {
+		others = append(others, c)
+	}
+	if f.StatusCode != 0 {
+		others = append(others, is("status_code <> 0 AND status_code = $", int64(f.StatusCode)))
+	}
+	if d == sqlite || len(l.states) > 0 || !f.Event.IsZero() {
+		for _, c := range others { // there is no index that has these in the order of ids
+			l.filter(c)
+		}
+		others = nil
+	}
+	return l, others
+}
+
+// deliverySQL makes the text of a list, of which the index meets one of the other conditions.
+func deliverySQL(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, l *listing, others []condition, drive, limit int) (string, []any) {
+	l.drive(others, drive)
+	if c, isGroup, _ := patternOf("event_type", f.Type); isGroup {
+		l.filter(c)
+	}
+	const stopped = "(SELECT id FROM webhooks WHERE workspace_id = $ AND status <> 'active' AND deleted_at IS NULL)"
+	switch {
+	case f.Status == postroom.DeliveryPending:
+		l.filter(is("webhook_id NOT IN "+stopped, workspace))
+	case f.Status == postroom.DeliveryHeld:
+		l.filter(is("webhook_id IN "+stopped, workspace))
+	case f.Status == postroom.DeliverySucceeded && len(l.states) == 0:
+		l.filter(is("state = $", int64(postroom.StateSucceeded)))
+	}
+	return l.joined(limit)
+}
+
+// joined adds to a list of deliveries what they show of their events and webhooks.
+func (l *listing) joined(limit int) (string, []any) {
 	text, args := l.sql(limit)
 	direction := " DESC"
 	if l.newer {
 		direction = ""
 	}
 	return fmt.Sprintf(deliveryJoin, text, direction), args
+}
+
+// deliveryTerms are what the index of the log knows deliveries by; none when there is a better way to what the filter asks for.
+func deliveryTerms(workspace postroom.WorkspaceID, f postroom.DeliveryFilter) (terms []term) {
+	if !f.Event.IsZero() || f.Status != "" && f.Status != postroom.DeliverySucceeded {
+		return nil
+	}
+	if t, some := typeTerm(workspace, f.Type, termDeliveryType, termDeliveryGroup); some {
+		terms = append(terms, t)
+	}
+	if f.StatusCode != 0 {
+		terms = append(terms, codeTerm(workspace, f.StatusCode))
+	}
+	if f.Status == postroom.DeliverySucceeded {
+		terms = append(terms, termOf(workspace, termSucceeded, ""))
+	}
+	if len(terms) > 0 && !f.Webhook.IsZero() {
+		terms = append(terms, termOf(workspace, termWebhook, f.Webhook[:]))
+	}
+	return terms
+}
+
+// deliveriesWithin lists, on SQLite, what a filter lets through in a range that the index of the log has found.
+func deliveriesWithin(workspace postroom.WorkspaceID, f postroom.DeliveryFilter, newer bool, within condition, limit int) (string, []any) {
+	l := &listing{columns: deliveryColumns, table: "deliveries", id: "id", newer: newer, index: "sqlite_autoindex_deliveries_1"}
+	l.where(is("workspace_id = $", workspace))
+	l.where(within)
+	if !f.Webhook.IsZero() {
+		l.where(is("webhook_id = $", f.Webhook))
+	}
+	if c, _, some := patternOf("event_type", f.Type); some {
+		l.where(c)
+	}
+	if f.StatusCode != 0 {
+		l.where(is("status_code = $", int64(f.StatusCode)))
+	}
+	if f.Status == postroom.DeliverySucceeded {
+		l.where(is("state = $", int64(postroom.StateSucceeded)))
+	}
+	return l.joined(limit)
 }
 
 func queueStates() []postroom.DeliveryState {
@@ -184,6 +294,21 @@ func (s *Store) Attempts(ctx context.Context, workspace postroom.WorkspaceID, id
 	return all, err
 }
 
+// AttemptsOf finds the attempts of several deliveries, of each from old to new.
+func (s *Store) AttemptsOf(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID) (found map[postroom.DeliveryID][]postroom.Attempt, err error) {
+	err = s.read(ctx, func(q querier) error {
+		found = map[postroom.DeliveryID][]postroom.Attempt{}
+		return q.each(ctx, "attempt_list_many", func(row func(...any) error) error {
+			var id postroom.DeliveryID
+			a, err := scanAttempt(func(dest ...any) error { return row(append([]any{&id}, dest...)...) })
+			a.DeliveryID, a.Number = id, len(found[id])+1
+			found[id] = append(found[id], a)
+			return err
+		}, workspace, idList(s.dialect, ids))
+	})
+	return found, err
+}
+
 func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
 	var claim, at, dns, connect, tls, firstByte, total int64
 	var kind, message, responseHeaders, notes *string
@@ -214,21 +339,4 @@ func scanAttempt(row func(...any) error) (a postroom.Attempt, err error) {
 		err = json.Unmarshal([]byte(*notes), &a.Notes)
 	}
 	return a, err
-}
-
-// Replayable lists up to limit deliveries of a webhook after one and in a span of time, from old to new.
-func (s *Store) Replayable(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, last postroom.DeliveryID, f postroom.DeliveryFilter, limit int) (all []postroom.Replayable, err error) {
-	from, to := bounds(f.After, f.Before)
-	if !last.IsZero() {
-		from = last
-	}
-	err = s.read(ctx, func(q querier) error {
-		return q.each(ctx, "delivery_replayable", func(row func(...any) error) error {
-			var r postroom.Replayable
-			err := row(&r.ID, &r.EventID, &r.Type, &r.State)
-			all = append(all, r)
-			return err
-		}, workspace, webhook, from[:], to[:], limit) // as bytes: a zero id would be null
-	})
-	return all, err
 }

@@ -58,13 +58,41 @@ func scanEvent(row func(...any) error) (e postroom.Event, err error) {
 	return e, err
 }
 
-// textWindow is how many events a search in their data looks at: those that come first after the cursor.
-const textWindow = 20000
-
 // Events lists up to limit events of a workspace that the filter lets through, newest first; or, when the cursor asks
-// for newer ones, those, oldest first.
-func (s *Store) Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) (all []postroom.Event, err error) {
-	text, args := eventsSQL(s.dialect, workspace, f, cursor, limit)
+// for newer ones, those, oldest first. rest is how far it looked, if it gave up before it had found as many.
+func (s *Store) Events(ctx context.Context, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) (all []postroom.Event, rest *[16]byte, err error) {
+	window := s.listWindow
+	if f.Text != "" {
+		window = s.textWindow
+	}
+	if x, terms := s.index(), eventTerms(workspace, f); x != nil && len(terms) > 0 {
+		l, some := lookupOf(terms, f.After, f.Before, cursor)
+		if !some {
+			return nil, nil, nil
+		}
+		return throughIndex(ctx, s, x, l, limit, window, func(within condition, limit int) ([]postroom.Event, error) {
+			text, args := eventsWithin(workspace, f, l.newer, within, limit)
+			return s.someEvents(ctx, text, args)
+		})
+	}
+	l, others := eventListing(workspace, f, cursor)
+	drive := -1
+	if s.dialect == postgres {
+		if drive, err = s.rarest(ctx, l, others); err != nil {
+			return nil, nil, err
+		}
+	}
+	l.window = window
+	text, args := eventSQL(s.dialect, f, l, others, drive, limit)
+	if all, err = s.someEvents(ctx, text, args); err != nil {
+		return nil, nil, err
+	}
+	return looked(ctx, s, l, all, limit, eventPlace)
+}
+
+func eventPlace(e postroom.Event) [16]byte { return e.ID }
+
+func (s *Store) someEvents(ctx context.Context, text string, args []any) (all []postroom.Event, err error) {
 	err = s.read(ctx, func(q querier) error {
 		return q.eachText(ctx, "events", translate(s.dialect, text), func(row func(...any) error) error {
 			e, err := scanEvent(row)
@@ -75,26 +103,76 @@ func (s *Store) Events(ctx context.Context, workspace postroom.WorkspaceID, f po
 	return all, err
 }
 
-func eventsSQL(d dialect, workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor, limit int) (string, []any) {
-	l := newListing(cursor, "id", eventColumns, "events")
-	l.where("workspace_id = $", workspace)
+// eventListing begins a list, with the conditions that every index meets; others are those of which one index meets one at
+// a time.
+func eventListing(workspace postroom.WorkspaceID, f postroom.EventFilter, cursor *postroom.Cursor) (l *listing, others []condition) {
+	l = newListing(cursor, "id", eventColumns, "events")
+	l.where(is("workspace_id = $", workspace))
 	l.between(f.After, f.Before)
-	l.pattern("type", f.Type)
 	if f.Contact != "" {
-		l.where("contact = $", f.Contact)
+		others = append(others, is("contact = $", f.Contact))
 	}
 	if f.Campaign != "" {
-		l.where("campaign = $", f.Campaign)
+		others = append(others, is("campaign = $", f.Campaign))
 	}
-	if f.Text != "" {
-		if d == postgres {
-			l.where("position(lower($) in lower(convert_from(data, 'UTF8'))) > 0", f.Text)
-		} else {
-			l.where("instr(lower(CAST(data AS TEXT)), lower($)) > 0", f.Text)
-		}
-		l.window = textWindow
+	if c, isGroup, some := patternOf("type", f.Type); some && !isGroup {
+		others = append(others, c)
+	}
+	return l, others
+}
+
+// eventSQL makes the text of a list, of which the index meets one of the other conditions.
+func eventSQL(d dialect, f postroom.EventFilter, l *listing, others []condition, drive, limit int) (string, []any) {
+	l.drive(others, drive)
+	if c, isGroup, _ := patternOf("type", f.Type); isGroup {
+		l.filter(c)
+	}
+	if f.Text != "" { // the last one, since it is the costly one
+		l.filter(is(textCondition(d), f.Text))
 	}
 	return l.sql(limit)
+}
+
+// eventTerms are what the index of the log knows events by.
+func eventTerms(workspace postroom.WorkspaceID, f postroom.EventFilter) (terms []term) {
+	if f.Contact != "" {
+		terms = append(terms, termOf(workspace, termContact, f.Contact))
+	}
+	if f.Campaign != "" {
+		terms = append(terms, termOf(workspace, termCampaign, f.Campaign))
+	}
+	if t, some := typeTerm(workspace, f.Type, termEventType, termEventGroup); some {
+		terms = append(terms, t)
+	}
+	return terms
+}
+
+// eventsWithin lists, on SQLite, what a filter lets through in a range that the index of the log has found.
+func eventsWithin(workspace postroom.WorkspaceID, f postroom.EventFilter, newer bool, within condition, limit int) (string, []any) {
+	l := &listing{columns: eventColumns, table: "events", id: "id", newer: newer, index: "sqlite_autoindex_events_1"}
+	l.where(is("workspace_id = $", workspace))
+	l.where(within)
+	if f.Contact != "" {
+		l.where(is("contact = $", f.Contact))
+	}
+	if f.Campaign != "" {
+		l.where(is("campaign = $", f.Campaign))
+	}
+	if c, _, some := patternOf("type", f.Type); some {
+		l.where(c)
+	}
+	if f.Text != "" {
+		l.where(is(textCondition(sqlite), f.Text))
+	}
+	return l.sql(limit)
+}
+
+// textCondition looks for a text in an event's data, in either case.
+func textCondition(d dialect) string {
+	if d == postgres {
+		return "position(lower($) in lower(convert_from(data, 'UTF8'))) > 0"
+	}
+	return "instr(lower(CAST(data AS TEXT)), lower($)) > 0"
 }
 
 // bounds turns a span of time into a span of ids.
@@ -109,4 +187,17 @@ func bounds(after, before time.Time) (from, to postroom.DeliveryID) {
 		to = postroom.FirstID[postroom.DeliveryKind](before)
 	}
 	return from, to
+}
+
+// EventsOf finds several events of a workspace; those that are gone are left out.
+func (s *Store) EventsOf(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.EventID) (found map[postroom.EventID]postroom.Event, err error) {
+	err = s.read(ctx, func(q querier) error {
+		found = map[postroom.EventID]postroom.Event{}
+		return q.each(ctx, "event_list_many", func(row func(...any) error) error {
+			e, err := scanEvent(row)
+			found[e.ID] = e
+			return err
+		}, workspace, idList(s.dialect, ids))
+	})
+	return found, err
 }

@@ -34,7 +34,7 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 		bound int64
 	}{
 		{"expire_event_keys", micros(now.Add(-keyLife))}, {"expire_idempotency", micros(now)},
-		{"expire_secrets", micros(now)},
+		{"expire_replays", micros(before)}, {"expire_secrets", micros(now)},
 	}
 	for _, e := range small {
 		if err := deleteInSteps(ctx, s.backend, e.name, progress, e.bound); err != nil {

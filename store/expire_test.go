@@ -47,6 +47,13 @@ func TestExpire(t *testing.T) {
 
 		_, err := f.s.Compact(f.ctx, now)
 		f.must(err)
+		for _, at := range []time.Time{before.Add(-time.Microsecond), before, {}} { // the last has not ended
+			r := f.replay(workspace, postroom.ReplayFilter{Before: noon()})
+			if !at.IsZero() {
+				f.step(&r, postroom.ReplayStep{End: postroom.ReplayDone, Now: at, LeaseTo: at})
+			}
+		}
+
 		steps, rows := 0, int64(0)
 		f.must(f.s.Expire(f.ctx, before, now, func(n int64) {
 			if steps, rows = steps+1, rows+n; n <= 0 {
@@ -58,6 +65,7 @@ func TestExpire(t *testing.T) {
 		}
 
 		for what, got := range map[string]int64{
+			"replays":                       f.number("SELECT count(*) FROM replays"),
 			"events":                        f.number("SELECT count(*) FROM events"),
 			"deliveries":                    f.number("SELECT count(*) FROM deliveries"),
 			"attempts":                      f.number("SELECT count(*) FROM attempts"),

@@ -58,6 +58,16 @@ type listed struct {
 func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event postroom.EventID, d dialect) (all []listed) {
 	cursors := []*postroom.Cursor{nil, {ID: postroom.FirstID[postroom.DeliveryKind](at(time.Minute))}, {Newer: true, ID: postroom.FirstID[postroom.DeliveryKind](at(-time.Minute))}}
 	spans := []struct{ after, before time.Time }{{}, {after: at(-time.Hour)}, {at(-time.Hour), at(time.Hour)}}
+	add := func(l listed, list *listing) {
+		l.text = translate(d, l.text)
+		all = append(all, l)
+		if len(list.filters) > 0 {
+			l.what = "how far: " + l.what
+			l.text, l.args = list.rest()
+			l.text = translate(d, l.text)
+			all = append(all, l)
+		}
+	}
 	for i, cursor := range cursors {
 		for _, span := range spans {
 			place := fmt.Sprintf("cursor %d, after %v, before %v", i, !span.after.IsZero(), !span.before.IsZero())
@@ -73,15 +83,26 @@ func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event 
 				if k&4 != 0 {
 					filter.Text = "ada"
 				}
-				text, args := eventsSQL(d, workspace, filter, cursor, 50)
-				all = append(all, listed{what: fmt.Sprintf("events: %s, %+v", place, filter), text: translate(d, text), args: args, bounded: bounded})
+				_, others := eventListing(workspace, filter, cursor)
+				for drive := range max(len(others), 1) {
+					if d == sqlite {
+						drive = -1
+					}
+					l, others := eventListing(workspace, filter, cursor)
+					l.window = 100
+					text, args := eventSQL(d, filter, l, others, drive, 50)
+					add(listed{what: fmt.Sprintf("events: %s, %+v by %d", place, filter, drive), text: text, args: args, bounded: bounded}, l)
+				}
 			}
 			for _, status := range append(postroom.DeliveryStatuses(), "") {
 				for k := range 8 {
 					filter := postroom.DeliveryFilter{Status: status, After: span.after, Before: span.before}
 					l := listed{status: status, bounded: bounded}
 					if k&1 != 0 {
-						filter.Type, filter.StatusCode = "email.*", 500
+						filter.Type, filter.StatusCode = "email.opened", 500
+					}
+					if k == 1 {
+						filter.Type = "email.*"
 					}
 					if k&2 != 0 {
 						filter.Webhook, l.webhook = webhook, true
@@ -89,9 +110,14 @@ func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event 
 					if k&4 != 0 {
 						filter.Event, l.event = event, true
 					}
-					text, args := deliveriesSQL(workspace, filter, cursor, 50)
-					l.what, l.text, l.args = fmt.Sprintf("deliveries: %s, %+v", place, filter), translate(d, text), args
-					all = append(all, l)
+					_, others := deliveryListing(d, workspace, filter, cursor)
+					for drive := range max(len(others), 1) {
+						list, others := deliveryListing(d, workspace, filter, cursor)
+						list.window = 100
+						text, args := deliverySQL(workspace, filter, list, others, drive, 50)
+						l.what, l.text, l.args = fmt.Sprintf("deliveries: %s, %+v by %d", place, filter, drive), text, args
+						add(l, list)
+					}
 				}
 			}
 		}
@@ -115,7 +141,7 @@ func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
 }
 
 var (
-	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|rollups_open|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
+	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|rollups_open|replays|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
 	placeholder = regexp.MustCompile(`\?\d+`)
 	onlyOwner   = regexp.MustCompile(`\(workspace_id=\?\)`)
 )
@@ -132,51 +158,66 @@ func TestSQLitePlans(t *testing.T) {
 		"queue_state_oldest": "one look into the index for each workspace",
 		"workspace_list":     "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
-		"expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
+		"newest_event": "of each workspace, which are few, one row", "expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
 		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
+		"replay_leave": "the few that have not ended, when a node ends", "replay_void": "the few that have not ended, at the start",
+		"replay_unfinished": "the few that have not ended",
 	}
-	// These look at all rows of a workspace on purpose.
+	// These look at all rows of a workspace on purpose; newest_event and event_oldest end at the first.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
 		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
-		"event_oldest", "event_newest"} // one row of each, from an end of the index
+		"purge_replays", "replay_waiting", "newest_event", "event_oldest"}
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
-		"queue_claim":             "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
-		"queue_next_due":          "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_take_over":         "deliveries_queue (state=?)",
-		"queue_count":             "COVERING INDEX deliveries_queue (state=? AND webhook_id=?)",
-		"queue_waiting_workspace": "deliveries_trouble (workspace_id=? AND state=?)",
-		"queue_oldest":            "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_discard":           "deliveries_queue (state=? AND webhook_id=?)",
-		"queue_webhooks":          "deliveries_queue (state=? AND webhook_id>?)",
-		"queue_stuck":             "deliveries_queue (state=?)",
-		"queue_state_count":       "COVERING INDEX deliveries_queue (state=?)",
-		"queue_state_oldest":      "deliveries_trouble (workspace_id=? AND state=?)",
-		"queue_state_due":         "deliveries_queue (state=? AND webhook_id>?)",
-		"queue_backlog":           "deliveries_queue (state<?)",
-		"delivery_finish":         "(workspace_id=? AND id=?)",
-		"delivery_set_due":        "(workspace_id=? AND id=?)",
-		"delivery_get":            "(workspace_id=? AND id=?)",
-		"delivery_requeue":        "(workspace_id=? AND id=?)",
-		"delivery_by_event":       "deliveries_event (event_id=?)",
-		"delivery_replayable":     "deliveries_webhook (webhook_id=? AND id>? AND id<?)",
-		"event_get":               "(workspace_id=? AND id=?)",
-		"event_by_uid":            "events_uid (workspace_id=? AND uid=?)",
-		"event_key_get":           "(workspace_id=? AND key=?)",
-		"attempt_list":            "(delivery_id=?)",
-		"queue_waiting":           "deliveries_queue (state=? AND webhook_id=?)",
-		"rollup_series":           "(workspace_id=? AND webhook_id=? AND step=? AND starts_at>? AND starts_at<?)",
-		"rollup_take":             "((workspace_id,webhook_id,minute,node)>(?,?,?,?))",
-		"expire_rollups":          "rollups_age (step=? AND starts_at<?)",
-		"key_by_digest":           "(digest=?)",
-		"webhook_by_uid":          "webhooks_uid (workspace_id=? AND uid=?)",
-		"webhook_older":           "webhooks_workspace (workspace_id=? AND id<?)",
-		"webhook_health_page":     "(workspace_id=? AND webhook_id=? AND step=?)",
-		"webhook_newer":           "webhooks_workspace (workspace_id=? AND id>?)",
-		"order_last":              "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
-		"order_promote":           "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
-		"order_next":              "deliveries_line ((webhook_id,order_key)>(?,?))",
-		"order_parked":            "(workspace_id=? AND id=?)",
+		"queue_claim":                 "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
+		"queue_next_due":              "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_take_over":             "deliveries_queue (state=?)",
+		"queue_count":                 "COVERING INDEX deliveries_queue (state=? AND webhook_id=?)",
+		"queue_oldest":                "deliveries_webhook_trouble (webhook_id=? AND state=?)",
+		"queue_discard":               "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_webhooks":              "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_backlog":               "deliveries_queue (state<?)",
+		"delivery_finish":             "(workspace_id=? AND id=?)",
+		"delivery_set_due":            "(workspace_id=? AND id=?)",
+		"delivery_get":                "(workspace_id=? AND id=?)",
+		"delivery_requeue":            "(workspace_id=? AND id=?)",
+		"delivery_by_event":           "deliveries_event (event_id=?)",
+		"replay_page_webhook":         "deliveries_webhook (webhook_id=? AND id>? AND id<?)",
+		"replay_page_workspace":       "(workspace_id=? AND id>? AND id<?)",
+		"replay_page_trouble":         "deliveries_trouble (workspace_id=? AND state=? AND id>? AND id<?)",
+		"replay_page_webhook_trouble": "deliveries_webhook_trouble (webhook_id=? AND state=? AND id>? AND id<?)",
+		"replay_waiting_page":         "deliveries_trouble (workspace_id=? AND state=? AND id>? AND id<?)",
+		"replay_waiting":              "COVERING INDEX deliveries_queue (state=? AND webhook_id=? AND due_at=?)",
+		"replay_waiting_webhook":      "COVERING INDEX deliveries_queue (state=? AND webhook_id=? AND due_at=?)",
+		"replay_requeue":              "(workspace_id=? AND id=?)",
+		"replay_withdraw":             "(workspace_id=? AND id=?)",
+		"replay_unfinished":           "replays_unfinished",
+		"replay_older":                "replays_workspace (workspace_id=? AND id<?)",
+		"replay_newer":                "replays_workspace (workspace_id=? AND id>?)",
+		"attempt_list_many":           "(delivery_id=?)",
+		"event_list_many":             "(workspace_id=? AND id=?)",
+		"event_get":                   "(workspace_id=? AND id=?)",
+		"event_by_uid":                "events_uid (workspace_id=? AND uid=?)",
+		"event_key_get":               "(workspace_id=? AND key=?)",
+		"attempt_list":                "(delivery_id=?)",
+		"key_by_digest":               "(digest=?)",
+		"webhook_by_uid":              "webhooks_uid (workspace_id=? AND uid=?)",
+		"webhook_older":               "webhooks_workspace (workspace_id=? AND id<?)",
+		"webhook_newer":               "webhooks_workspace (workspace_id=? AND id>?)",
+		"order_last":                  "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_promote":               "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
+		"order_next":                  "deliveries_line ((webhook_id,order_key)>(?,?))",
+		"order_parked":                "(workspace_id=? AND id=?)",
+		"queue_waiting_workspace":     "deliveries_trouble (workspace_id=? AND state=?)",
+		"queue_stuck":                 "deliveries_queue (state=?)",
+		"queue_state_count":           "COVERING INDEX deliveries_queue (state=?)",
+		"queue_state_oldest":          "deliveries_trouble (workspace_id=? AND state=?)",
+		"queue_state_due":             "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_waiting":               "deliveries_queue (state=? AND webhook_id=?)",
+		"rollup_series":               "(workspace_id=? AND webhook_id=? AND step=? AND starts_at>? AND starts_at<?)",
+		"rollup_take":                 "((workspace_id,webhook_id,minute,node)>(?,?,?,?))",
+		"expire_rollups":              "rollups_age (step=? AND starts_at<?)",
+		"webhook_health_page":         "(workspace_id=? AND webhook_id=? AND step=?)",
 	}
 	for name, text := range f.s.texts {
 		highest := 0
@@ -204,6 +245,17 @@ func TestSQLitePlans(t *testing.T) {
 		t.Errorf("there is no text %s", name)
 	}
 
+	for _, within := range []condition{{"id IN ($, $)", []any{webhook, webhook}}, {"id >= $ AND id <= $", []any{webhook, webhook}}} {
+		text, args := eventsWithin(workspace, postroom.EventFilter{Type: "email.*", Contact: "a", Campaign: "b", Text: "c"}, false, within, 50)
+		deliveries, deliveryArgs := deliveriesWithin(workspace, postroom.DeliveryFilter{Webhook: webhook, Type: "email.opened", StatusCode: 200, Status: postroom.DeliverySucceeded}, false, within, 50)
+		for _, plan := range [][]string{f.sqlitePlan(translate(sqlite, text), args), f.sqlitePlan(translate(sqlite, deliveries), deliveryArgs)} {
+			all := strings.Join(plan, "\n")
+			if !strings.Contains(all, "_1 (workspace_id=? AND id") || strings.Contains(within.text, ">=") && strings.Contains(all, "TEMP B-TREE") {
+				t.Errorf("within %s: %s", within.text, all)
+			}
+		}
+	}
+
 	for _, l := range listings(workspace, webhook, postroom.NewID[postroom.EventKind](noon()), sqlite) {
 		for _, problem := range l.problems(f.sqlitePlan(l.text, l.args)) {
 			t.Errorf("%s: %s", l.what, problem)
@@ -226,7 +278,7 @@ func (l listed) problems(plan []string) (found []string) {
 		case l.event && !strings.Contains(step, "deliveries_event (event_id=?)"):
 			found = append(found, "it does not look up the event: "+step)
 		case l.event, strings.Contains(step, "deliveries_queue (state=?"): // few, sorted
-		case l.webhook && !strings.Contains(step, "deliveries_webhook (webhook_id=?") && !strings.Contains(step, "deliveries_trouble (workspace_id=? AND state=?"):
+		case l.webhook && !strings.Contains(step, "deliveries_webhook (webhook_id=?") && !strings.Contains(step, "deliveries_webhook_trouble (webhook_id=? AND state=?"):
 			found = append(found, "it does not look up the webhook: "+step)
 		case l.bounded && !strings.Contains(step, "id>?") && !strings.Contains(step, "id<?"):
 			found = append(found, "it does not begin at the cursor: "+step)
@@ -238,7 +290,11 @@ func (l listed) problems(plan []string) (found []string) {
 	}
 	if waiting && !l.event {
 		all := strings.Join(plan, "\n")
-		if strings.Count(all, "deliveries_trouble (workspace_id=? AND state=?") != len(queueStates())-1 || strings.Count(all, "deliveries_queue (state=?") != 1 {
+		trouble := "deliveries_trouble (workspace_id=? AND state=?"
+		if l.webhook {
+			trouble = "deliveries_webhook_trouble (webhook_id=? AND state=?"
+		}
+		if strings.Count(all, trouble) != len(queueStates())-1 || strings.Count(all, "deliveries_queue (state=?") != 1 {
 			found = append(found, "it does not go from state to state: "+all)
 		}
 	}

@@ -14,32 +14,31 @@ import (
 
 // pages reads a list in pages: first from new to old, then back again, and checks that both ways give the same. want is
 // the whole list, newest first.
-func pages[T any](f *fixture, what string, want []T, size int, id func(T) [16]byte, list func(cursor *postroom.Cursor, limit int) []T) {
+func pages[T any](f *fixture, what string, want []T, size int, id func(T) [16]byte, list func(cursor *postroom.Cursor, limit int) ([]T, *[16]byte)) {
 	f.t.Helper()
-	var older []T
-	var cursor *postroom.Cursor
-	for {
-		page := list(cursor, size)
-		if len(page) == 0 {
-			break
+	read := func(newer bool) (all []T) {
+		cursor := &postroom.Cursor{Newer: newer}
+		if !newer {
+			cursor = nil
 		}
-		if len(page) > size {
-			f.t.Fatalf("%s: a page of %d has %d", what, size, len(page))
+		for {
+			page, rest := list(cursor, size)
+			if len(page) > size {
+				f.t.Fatalf("%s: a page of %d has %d", what, size, len(page))
+			}
+			all = append(all, page...)
+			switch {
+			case rest != nil && len(page) < size:
+				cursor = &postroom.Cursor{Newer: newer, ID: *rest}
+			case len(page) == size:
+				cursor = &postroom.Cursor{Newer: newer, ID: id(page[len(page)-1])}
+			default:
+				return all
+			}
 		}
-		older = append(older, page...)
-		cursor = &postroom.Cursor{ID: id(page[len(page)-1])}
 	}
-	same(f, what+", from new to old", older, want)
-	newer := []T(nil)
-	cursor = &postroom.Cursor{Newer: true}
-	for {
-		page := list(cursor, size)
-		if len(page) == 0 {
-			break
-		}
-		newer = append(newer, page...)
-		cursor = &postroom.Cursor{Newer: true, ID: id(page[len(page)-1])}
-	}
+	same(f, what+", from new to old", read(false), want)
+	newer := read(true)
 	slices.Reverse(newer)
 	same(f, what+", from old to new", newer, want)
 }
@@ -98,25 +97,26 @@ func testEvents(f *fixture) {
 							}
 						}
 						what := fmt.Sprintf("%+v", filter)
-						list := func(cursor *postroom.Cursor, limit int) []postroom.Event {
-							got, err := f.s.Events(f.ctx, workspace, filter, cursor, limit)
+						list := func(cursor *postroom.Cursor, limit int) ([]postroom.Event, *[16]byte) {
+							got, rest, err := f.s.Events(f.ctx, workspace, filter, cursor, limit)
 							f.must(err)
-							return got
+							return got, rest
 						}
 						if checked++; checked%53 == 1 {
-							pages(f, what, want, 4, func(e postroom.Event) [16]byte { return e.ID }, list)
+							pages(f, what, want, 4, eventPlace, list)
 						} else if checked%5 == 0 {
-							same(f, what, list(nil, 100), want)
+							got, _ := list(nil, 100)
+							same(f, what, got, want)
 						}
 					}
 				}
 			}
 		}
 	}
-	pages(f, "all", all, 5, func(e postroom.Event) [16]byte { return e.ID }, func(cursor *postroom.Cursor, limit int) []postroom.Event {
-		got, err := f.s.Events(f.ctx, workspace, postroom.EventFilter{}, cursor, limit)
+	pages(f, "all", all, 5, eventPlace, func(cursor *postroom.Cursor, limit int) ([]postroom.Event, *[16]byte) {
+		got, rest, err := f.s.Events(f.ctx, workspace, postroom.EventFilter{}, cursor, limit)
 		f.must(err)
-		return got
+		return got, rest
 	})
 }
 
@@ -201,15 +201,16 @@ func testDeliveries(f *fixture) {
 								}
 							}
 							what := fmt.Sprintf("%+v", filter)
-							list := func(cursor *postroom.Cursor, limit int) []postroom.Delivery {
-								got, err := f.s.Deliveries(f.ctx, workspace, filter, cursor, limit)
+							list := func(cursor *postroom.Cursor, limit int) ([]postroom.Delivery, *[16]byte) {
+								got, rest, err := f.s.Deliveries(f.ctx, workspace, filter, cursor, limit)
 								f.must(err)
-								return got
+								return got, rest
 							}
 							if checked++; checked%37 == 1 {
-								pages(f, what, want, 7, func(d postroom.Delivery) [16]byte { return d.ID }, list)
+								pages(f, what, want, 7, deliveryPlace, list)
 							} else if checked%5 == 0 {
-								same(f, what, list(nil, 100), want)
+								got, _ := list(nil, 100)
+								same(f, what, got, want)
 							}
 						}
 					}
@@ -227,10 +228,10 @@ func testDeliveries(f *fixture) {
 		if len(want) == 0 {
 			t.Errorf("no delivery is %s", status)
 		}
-		pages(f, string(status), want, 4, func(d postroom.Delivery) [16]byte { return d.ID }, func(cursor *postroom.Cursor, limit int) []postroom.Delivery {
-			got, err := f.s.Deliveries(f.ctx, workspace, postroom.DeliveryFilter{Status: status}, cursor, limit)
+		pages(f, string(status), want, 4, deliveryPlace, func(cursor *postroom.Cursor, limit int) ([]postroom.Delivery, *[16]byte) {
+			got, rest, err := f.s.Deliveries(f.ctx, workspace, postroom.DeliveryFilter{Status: status}, cursor, limit)
 			f.must(err)
-			return got
+			return got, rest
 		})
 	}
 	for _, d := range all[:10] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -36,13 +37,47 @@ func migrations(d dialect) ([]migration, error) {
 }
 
 // migrate applies what is missing, each migration in a transaction of its own, on a connection that holds the
-// database's migration lock. It refuses a database that a newer Postroom has migrated further.
-func migrate(ctx context.Context, conn *sql.Conn, d dialect, now time.Time) (applied []string, err error) {
+// database's migration lock. It refuses a database that a newer Postroom has migrated further, or that c.Check refuses; then it has
+// changed nothing.
+func migrate(ctx context.Context, conn *sql.Conn, d dialect, c Config) (applied []string, err error) {
 	all, err := migrations(d)
 	if err != nil {
 		return nil, err
 	}
-	return applyMigrations(ctx, conn, d, all, now)
+	if c.Check != nil {
+		if err := checkFirst(ctx, conn, d, c.Check); err != nil {
+			return nil, err
+		}
+	}
+	return applyMigrations(ctx, conn, d, all, c.Now())
+}
+
+// checkFirst calls check with what an existing database keeps; of a new one there is nothing to check.
+func checkFirst(ctx context.Context, conn *sql.Conn, d dialect, check func(Meta) error) error {
+	if there, err := hasTable(ctx, conn, d, "meta"); err != nil || !there {
+		return err
+	}
+	return check(func(key string) (value []byte, err error) {
+		err = conn.QueryRowContext(ctx, translate(d, `SELECT value FROM meta WHERE key = $1`), key).Scan(&value)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+		return value, err
+	})
+}
+
+// hasTable tells whether a table exists.
+func hasTable(ctx context.Context, c conn, d dialect, name string) (bool, error) {
+	text := `SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1`
+	if d == postgres {
+		text = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`
+	}
+	rows, err := c.QueryContext(ctx, translate(d, text), name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }()
+	return rows.Next(), rows.Err()
 }
 
 func applyMigrations(ctx context.Context, conn *sql.Conn, d dialect, all []migration, now time.Time) (applied []string, err error) {
@@ -86,8 +121,8 @@ func applyMigrations(ctx context.Context, conn *sql.Conn, d dialect, all []migra
 	return applied, nil
 }
 
-func appliedMigrations(ctx context.Context, conn conn) (map[string]bool, error) {
-	rows, err := conn.QueryContext(ctx, `SELECT name FROM schema_migrations`)
+func appliedMigrations(ctx context.Context, c conn) (map[string]bool, error) {
+	rows, err := c.QueryContext(ctx, `SELECT name FROM schema_migrations`)
 	if err != nil {
 		return nil, err
 	}

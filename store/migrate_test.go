@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/postroom/postroom"
 )
 
 // names are those of a database's migrations.
@@ -117,4 +120,56 @@ func TestMigrateTogether(t *testing.T) {
 		}
 	}
 	newFixture(t, nil).equal("what all of them applied", applied, names(t, postgres))
+}
+
+// TestCheckComesFirst has a check refuse a database: nothing is migrated, and nothing is put back into the queue.
+func TestCheckComesFirst(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		calls, refuse := 0, errors.New("not this one")
+		config := db.config()
+		config.Check = func(meta Meta) error {
+			calls++
+			value, err := meta("k")
+			if none, noErr := meta("none"); err != nil || noErr != nil || none != nil || string(value) != "kept" {
+				t.Errorf("the check reads %q, %v and %q, %v", value, err, none, noErr)
+			}
+			return refuse
+		}
+		open := func() *Store {
+			s, err := Open(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		f := newFixture(t, open())
+		if calls != 0 {
+			t.Error("a new database was checked")
+		}
+		f.must(f.s.SetMeta(f.ctx, "k", []byte("kept")))
+		workspace := f.workspace("one")
+		f.leased(workspace, noon(), f.webhook(workspace))
+		f.exec("DELETE FROM schema_migrations")
+		f.must(f.s.Close())
+		contains(t, "the refusal", db.refuses(config), "not this one")
+		if calls != 1 {
+			t.Errorf("it was checked %d times", calls)
+		}
+
+		config.ReadOnly = true
+		f.s = open()
+		if n := f.number("SELECT count(*) FROM schema_migrations"); n != 0 {
+			t.Errorf("%d migrations were applied", n)
+		}
+		if n := f.number("SELECT count(*) FROM deliveries WHERE state = $1", int64(postroom.StateLeased)); n != 1 {
+			t.Error("the lease is gone")
+		}
+		info, err := f.s.Info(f.ctx)
+		f.must(err)
+		f.equal("what is pending", info.Pending, names(t, f.s.dialect))
+		if info.Empty || info.Newest.IsZero() || info.Damage != "" || info.Unknown != nil || info.ClockAhead.Abs() > time.Minute {
+			t.Errorf("info: %+v", info)
+		}
+		f.must(f.s.Close())
+	})
 }

@@ -10,17 +10,24 @@ import (
 	"github.com/postroom/postroom/internal/failpoint"
 )
 
-// op is one write that waits for a shared commit. Exactly one of its parts is set.
+// op is one write that waits for a shared commit. One of its parts is set.
 type op struct {
 	pubs   []*postroom.Publication
 	fins   []*postroom.Finish
 	dues   []dueChange
 	claim  *claim
 	change func(q querier) error
+	added  *addedDeliveries // what change stores, for the index of the log
 
 	jobs []*postroom.Job // what claim got
 	err  error
 	done chan struct{}
+}
+
+// addedDeliveries are further deliveries of an event that is stored already.
+type addedDeliveries struct {
+	event      *postroom.Event
+	deliveries []postroom.NewDelivery
 }
 
 // claim asks for deliveries of one webhook that are due.

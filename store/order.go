@@ -72,9 +72,9 @@ func orderKeyOf(j *postroom.Job) (k orderKey, ordered bool) {
 	return orderKey{j.WebhookID, *j.OrderKey}, true
 }
 
-// frees tells whether a result lets the next of its order key go.
+// frees tells whether a result ends a delivery, so that the next of its order key may go.
 func frees(f *postroom.Finish) (k orderKey, ends bool) {
-	if f.Lost || !f.Outcome.Ended() {
+	if !f.Outcome.Ended() {
 		return k, false
 	}
 	return orderKeyOf(f.Job)
@@ -111,8 +111,12 @@ func (s *Store) MendOrder(ctx context.Context, after postroom.OrderCursor, now t
 	if err != nil || len(headless) == 0 {
 		return next, nil, err
 	}
-	if _, err := s.promote(ctx, headless, now); err != nil {
+	n, err := s.promote(ctx, headless, now)
+	if err != nil {
 		return after, nil, err
+	}
+	if n == 0 { // they have got their heads meanwhile
+		freed = nil
 	}
 	return next, freed, nil
 }

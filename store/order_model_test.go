@@ -119,7 +119,7 @@ func (m *orderModel) Finish(t *rapid.T) {
 // Release puts a job back, as a node does that stops.
 func (m *orderModel) Release(t *rapid.T) {
 	if len(m.held) == 0 {
-		t.Skip("there is none")
+		return
 	}
 	m.check(t, m.f.s.Release(m.f.ctx, m.held[:1], m.clock))
 	m.held = m.held[1:]
@@ -140,7 +140,7 @@ func (m *orderModel) Wait(t *rapid.T) {
 // Requeue is a person who asks for a delivery again, whatever became of it.
 func (m *orderModel) Requeue(t *rapid.T) {
 	if len(m.published) == 0 {
-		t.Skip("there is none")
+		return
 	}
 	state := rapid.SampledFrom([]postroom.DeliveryState{postroom.StateRetry, postroom.StateReplay}).Draw(t, "state")
 	_, err := m.f.s.Requeue(m.f.ctx, m.workspace, rapid.SampledFrom(m.published).Draw(t, "delivery"), state, m.clock)
@@ -150,14 +150,14 @@ func (m *orderModel) Requeue(t *rapid.T) {
 // Discard is a person who discards what a webhook had until some time ago.
 func (m *orderModel) Discard(t *rapid.T) {
 	until := m.clock.Add(-time.Duration(rapid.IntRange(0, 10).Draw(t, "seconds ago")) * time.Second)
-	_, err := m.f.s.DiscardQueue(m.f.ctx, m.workspace, rapid.SampledFrom(m.webhooks).Draw(t, "webhook"), until, "discarded")
+	_, err := m.f.s.DiscardQueue(m.f.ctx, m.workspace, rapid.SampledFrom(m.webhooks).Draw(t, "webhook"), until, "discarded", func(int64) {})
 	m.check(t, err)
 }
 
 // Lose deletes a delivery, as retention does, and mends the lines.
 func (m *orderModel) Lose(t *rapid.T) {
 	if len(m.published) == 0 {
-		t.Skip("there is none")
+		return
 	}
 	id := rapid.SampledFrom(m.published).Draw(t, "delivery")
 	m.f.exec("DELETE FROM deliveries WHERE id = $1", id)

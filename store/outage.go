@@ -159,7 +159,7 @@ func postgresTrouble(code string) trouble {
 		return trouble{"the database is damaged", "look at the log of PostgreSQL, and restore a backup"}
 	case code[:min(2, len(code))] == "28":
 		return trouble{"the database does not let Postroom in", "look at the user and the password in --database, and at pg_hba.conf"}
-	case code[:min(3, len(code))] == "57P", code[:min(2, len(code))] == "08":
+	case code[:min(3, len(code))] == "57P", code[:min(2, len(code))] == "08", code == idleTooLong:
 		return trouble{"the database cannot be reached", "it is starting or stopping, or has ended the connection; it goes on by itself"}
 	}
 	return trouble{}
@@ -168,7 +168,7 @@ func postgresTrouble(code string) trouble {
 // isLost tells that there is no connection, or none any more.
 func isLost(err error) bool {
 	var connecting *pgconn.ConnectError
-	var network net.Error
+	var network *net.OpError
 	return errors.As(err, &connecting) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,6 +35,8 @@ func TestOutageSentences(t *testing.T) {
 		{&pgconn.PgError{}, ""},
 		{fmt.Errorf("commit: %w", io.ErrUnexpectedEOF), "cannot be reached"},
 		{fmt.Errorf("commit: %w", context.DeadlineExceeded), "does not answer in time"},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "cannot be reached"},
+		{&os.PathError{Op: "open", Path: "/data", Err: syscall.ENOENT}, ""},
 		{context.Canceled, ""},
 		{errors.New("a defect"), ""},
 		{&postroom.Error{Code: postroom.CodeNotFound, Message: "No."}, ""},

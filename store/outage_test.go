@@ -157,9 +157,9 @@ func TestPostgresStopped(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("the publisher heard so after %s", took)
 	}
-	if err := f.s.Ping(f.ctx, noon()); err == nil {
-		t.Error("a server that has crashed can store")
-	}
+	f.code("a server that has crashed can store", f.s.Ping(f.ctx, noon()), postroom.CodeUnavailable)
+	_, err := f.s.Workspace(f.ctx, workspace)
+	f.code("a server that has crashed can be read", err, postroom.CodeUnavailable)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

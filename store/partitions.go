@@ -27,14 +27,18 @@ func (s *postgresStore) maintain(ctx context.Context, now time.Time) error {
 	return s.locked(ctx, func(conn *sql.Conn) error { return makePartitions(ctx, conn, now) })
 }
 
+// makePartitions makes those that are needed from now on.
 func makePartitions(ctx context.Context, conn *sql.Conn, now time.Time) error {
+	return makeDays(ctx, conn, now.Add(-partitionBack*partitionDay), now.Add(partitionAhead*partitionDay))
+}
+
+// makeDays makes the partitions of all days from one time to another.
+func makeDays(ctx context.Context, conn *sql.Conn, first, last time.Time) error {
 	existing, err := partitions(ctx, conn)
 	if err != nil {
 		return err
 	}
-	today := now.UTC().Truncate(partitionDay)
-	for offset := -partitionBack; offset <= partitionAhead; offset++ {
-		day := today.Add(time.Duration(offset) * partitionDay)
+	for day := first.UTC().Truncate(partitionDay); !day.After(last); day = day.Add(partitionDay) {
 		from, to := postroom.FirstID[postroom.DeliveryKind](day), postroom.FirstID[postroom.DeliveryKind](day.Add(partitionDay))
 		for _, table := range partitionedTables() {
 			name := table + day.Format("_20060102")

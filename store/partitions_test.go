@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -61,22 +62,17 @@ func TestPartitions(t *testing.T) {
 		}
 	}
 
-	// A day that has no partition: an error, and what shares the commit is stored.
+	// A day that has no partition gets one.
 	for _, at := range []time.Time{noon().Add(8 * 24 * time.Hour), noon().Add(-3 * 24 * time.Hour)} {
-		early := f.publication(workspace, at, postroom.StateLeased, webhook)
-		if err := f.s.Publish(f.ctx, []*postroom.Publication{early}); err == nil {
-			t.Error("an event of a day without partition was stored")
-		} else {
-			contains(t, "the error", err.Error(), "no partition")
-		}
-		f.publish(f.publication(workspace, noon(), postroom.StateLeased, webhook))
+		f.publish(f.publication(workspace, at, postroom.StateLeased, webhook))
 	}
+	want = append([]string{"20260112"}, append(want, "20260123")...)
+	check("the days with those of events far away", want)
 
 	f.must(f.s.Maintain(f.ctx, noon().Add(24*time.Hour)))
-	check("the days a day later", append(want, "20260123"))
-	f.publish(f.publication(workspace, noon().Add(8*24*time.Hour), postroom.StateLeased, webhook))
+	check("the days a day later", want)
 	f.must(f.s.Maintain(f.ctx, noon().Add(30*24*time.Hour)))
-	if days := f.days("events"); len(days) != 21 || days[20] != "20260221" || slices.Contains(days, "20260201") {
+	if days := f.days("events"); len(days) != 22 || days[21] != "20260221" || slices.Contains(days, "20260201") {
 		t.Errorf("after weeks without maintenance there are %q", days)
 	}
 
@@ -184,5 +180,28 @@ func TestFinishOfDroppedDay(t *testing.T) {
 	}
 	if d := f.delivery(workspace, there.DeliveryID); d.Status != postroom.DeliverySucceeded || d.Attempts != 1 {
 		t.Errorf("the delivery that is there is %+v", d)
+	}
+}
+
+// TestPublishOnADayWithoutPartition publishes years ahead, as after a clock was set forward, and years back.
+func TestPublishOnADayWithoutPartition(t *testing.T) {
+	f := newFixture(t, newPostgres(t).open())
+	workspace := f.workspace("one")
+	webhook := f.webhook(workspace)
+	for _, at := range []time.Time{noon().AddDate(2, 0, 0), noon().AddDate(-1, 0, 0), noon().AddDate(0, 0, 9)} {
+		atOnce(t, 4, func(int) error {
+			p := f.publication(workspace, at, postroom.StateLeased, webhook)
+			if err := f.s.Publish(f.ctx, []*postroom.Publication{p}); err != nil {
+				return fmt.Errorf("at %v: %w", at, err)
+			}
+			fin := finishOf(jobsOf(p)[0], at, 200, postroom.Outcome{State: postroom.StateSucceeded})
+			if err := f.s.Finish(f.ctx, []*postroom.Finish{fin}); err != nil || fin.Lost {
+				return fmt.Errorf("at %v: %w, lost: %v", at, err, fin.Lost)
+			}
+			return nil
+		})
+	}
+	if n := f.number("SELECT count(*) FROM deliveries WHERE state = 10"); n != 12 {
+		t.Errorf("%d deliveries have succeeded, want 12", n)
 	}
 }

@@ -44,8 +44,14 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	if err != nil {
 		return nil, nil, fmt.Errorf("the database URL cannot be read: %w", err) // pgx leaves the password out
 	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "postroom"
+	for name, value := range map[string]string{
+		"application_name": "postroom",
+		// A node that is paused or cut off in the middle of a transaction must not keep what it has locked from the others.
+		"idle_in_transaction_session_timeout": "15s",
+	} {
+		if config.ConnConfig.RuntimeParams[name] == "" {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
 	}
 	if c.ReadOnly {
 		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
@@ -59,7 +65,7 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	s.db.SetMaxIdleConns(0) // the pool keeps them
 	var applied []string
 	if !c.ReadOnly {
-		if applied, err = s.prepare(ctx, c.Now()); err != nil {
+		if applied, err = s.prepare(ctx, c); err != nil {
 			_ = s.closeFiles() // what matters is why it cannot be used
 			return nil, nil, named("PostgreSQL", err)
 		}
@@ -73,8 +79,11 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	return s, applied, nil
 }
 
+// idleTooLong is the code with which PostgreSQL ends a connection for idle_in_transaction_session_timeout.
+const idleTooLong = "25P03"
+
 // prepare migrates and makes the partitions, under the lock that keeps other nodes from doing so at the same time.
-func (s *postgresStore) prepare(ctx context.Context, now time.Time) (applied []string, err error) {
+func (s *postgresStore) prepare(ctx context.Context, c Config) (applied []string, err error) {
 	var version int
 	if err := s.db.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return nil, err
@@ -83,10 +92,10 @@ func (s *postgresStore) prepare(ctx context.Context, now time.Time) (applied []s
 		return nil, fmt.Errorf("version %d is too old: Postroom needs PostgreSQL 15 or newer", version/10000)
 	}
 	err = s.locked(ctx, func(conn *sql.Conn) error {
-		if applied, err = migrate(ctx, conn, postgres, now); err != nil {
+		if applied, err = migrate(ctx, conn, postgres, c); err != nil {
 			return err
 		}
-		return makePartitions(ctx, conn, now)
+		return makePartitions(ctx, conn, c.Now())
 	})
 	return applied, err
 }
@@ -172,6 +181,12 @@ func (s *postgresStore) setDue(_ context.Context, changes []dueChange) error {
 	return s.submit(&op{dues: changes})
 }
 
+func (s *postgresStore) add(ctx context.Context, a addedDeliveries) error {
+	return s.write(ctx, func(q querier) error { return a.insert(ctx, q) })
+}
+
+func (s *postgresStore) purged(context.Context) error { return nil }
+
 // run is one committer.
 func (s *postgresStore) run(node postroom.NodeID) {
 	defer s.stopped.Done()
@@ -198,6 +213,8 @@ func (s *postgresStore) commit(node postroom.NodeID, batch []*op) {
 			s.commit(node, batch[i:i+1])
 		}
 		return
+	case noPartition(err) && batch[0].pubs != nil:
+		err = s.publishOnNewDay(batch[0].pubs)
 	case noPartition(err) && batch[0].fins != nil:
 		err = s.finishWhatIsThere(node, batch[0].fins)
 	}
@@ -210,6 +227,19 @@ func (s *postgresStore) commit(node postroom.NodeID, batch []*op) {
 func noPartition(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == ""
+}
+
+// publishOnNewDay stores events of a day that nobody has made a partition for, such as after a machine was suspended for a week or
+// its clock was set forward.
+func (s *postgresStore) publishOnNewDay(pubs []*postroom.Publication) error {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	day := pubs[0].Event.ID.Time()
+	err := s.locked(ctx, func(conn *sql.Conn) error { return makeDays(ctx, conn, day, day.Add(time.Hour)) }) // deliveries come after their event
+	if err != nil {
+		return err
+	}
+	return s.attemptCommit(postgresBatch{pubs: pubs})
 }
 
 // finishWhatIsThere ends attempts of which some deliveries were dropped with their day: of those there is nothing to store.
@@ -246,7 +276,8 @@ func (s *postgresStore) finishWhatIsThere(node postroom.NodeID, fins []*postroom
 func lostConnection(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08") // the server ends, or ends the connection
+		// The server ends, or ends the connection.
+		return strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "08") || pg.Code == idleTooLong
 	}
 	return !errors.Is(err, errRaced) && !errors.Is(err, errPanic)
 }
@@ -270,8 +301,14 @@ func (s *postgresStore) commitTogether(node postroom.NodeID, batch []*op) error 
 func (s *postgresStore) info(ctx context.Context) (Info, error) {
 	info := Info{Kind: string(postgres)}
 	var partitions int
+	var theirs time.Time
+	before := time.Now()
+	if err := s.db.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&theirs); err != nil {
+		return info, err
+	}
+	info.ClockAhead = theirs.Sub(before.Add(time.Since(before) / 2))
 	err := s.db.QueryRowContext(ctx, `SELECT current_setting('server_version'), pg_database_size(current_database()),
-		(SELECT count(*) FROM pg_inherits WHERE inhparent IN ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass))`).
+		(SELECT count(*) FROM pg_inherits WHERE inhparent IN (to_regclass('events'), to_regclass('deliveries'), to_regclass('attempts')))`).
 		Scan(&info.Version, &info.SizeBytes, &partitions)
 	info.Detail = fmt.Sprintf("%d partitions", partitions)
 	return info, err

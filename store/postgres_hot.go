@@ -71,8 +71,13 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	}
 	// Does nothing after the commit. The connection may be gone: then so is the transaction.
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if err := lockOrder(ctx, tx, work.orderKeys()); err != nil {
-		return false, err
+	batch := &pgx.Batch{}
+	queueOrderLocks(batch, work.orderKeys())
+	if len(work.pubs) > 0 || slices.ContainsFunc(work.fins, func(f *postroom.Finish) bool { return f.Doubtful }) {
+		if err := send(ctx, tx, batch); err != nil { // what is looked up next must have waited for the locks
+			return false, err
+		}
+		batch = &pgx.Batch{}
 	}
 	pubs, err := takeKeys(ctx, tx, work.pubs)
 	if err != nil {
@@ -85,27 +90,20 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err != nil {
 		return false, err
 	}
-	batch := &pgx.Batch{}
 	queueRevisions(batch, pubs)
 	queueEvents(batch, pubs, ends)
 	s.queueFinishes(batch, work)
 	queueDues(batch, work.dues)
-	if batch.Len() > 0 {
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return false, err
-		}
-	}
-	if err := promoteNext(ctx, tx, work.fins); err != nil {
+	queuePromotions(batch, work.fins)
+	if err := send(ctx, tx, batch); err != nil {
 		return false, err
 	}
 	after := &pgx.Batch{}
 	if err := s.queueConsequences(ctx, tx, after, work.fins); err != nil {
 		return false, err
 	}
-	if after.Len() > 0 {
-		if err := tx.SendBatch(ctx, after).Close(); err != nil {
-			return false, err
-		}
+	if err := send(ctx, tx, after); err != nil {
+		return false, err
 	}
 	failpoint.HitIf(len(pubs) > 0, failpoint.PublishInTransaction)
 	failpoint.HitIf(len(work.fins) > 0, failpoint.RecordInTransaction)
@@ -116,6 +114,14 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 		doubt(work.fins)
 	}
 	return true, err
+}
+
+// send runs what was queued, one after the other, in one round trip.
+func send(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
+	if batch.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 // eventKey is a key of a publication, and takenKey what has it.

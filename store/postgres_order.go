@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/postroom/postroom"
 )
@@ -14,7 +15,7 @@ import (
 func (w postgresBatch) orderKeys() (keys []orderKey) {
 	keys = append(keys, keysOf(w.pubs)...)
 	for _, f := range w.fins {
-		if k, ordered := orderKeyOf(f.Job); ordered && f.Outcome.Ended() {
+		if k, ends := frees(f); ends {
 			keys = append(keys, k)
 		}
 		keys = append(keys, keysOf(f.Also)...)
@@ -33,19 +34,18 @@ func keysOf(pubs []*postroom.Publication) (keys []orderKey) {
 	return keys
 }
 
-// lockOrder waits until no other transaction is about these keys; later statements see what those have done. Everybody takes the
-// locks in the same order, and before anything else.
-func lockOrder(ctx context.Context, tx pgx.Tx, keys []orderKey) error {
+// queueOrderLocks waits until no other transaction is about these keys; later statements see what those have done. Everybody
+// takes the locks in the same order, and before anything else.
+func queueOrderLocks(batch *pgx.Batch, keys []orderKey) {
 	if len(keys) == 0 {
-		return nil
+		return
 	}
 	locks := make([]int64, len(keys))
 	for i, k := range keys {
 		locks[i] = k.lock()
 	}
 	slices.Sort(locks)
-	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", slices.Compact(locks))
-	return err
+	batch.Queue("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", slices.Compact(locks))
 }
 
 // keyColumns are order keys, column by column.
@@ -102,34 +102,37 @@ const postgresOrderPromote = `UPDATE deliveries AS d SET state = 1, due_at = lea
 	WHERE d.workspace_id = f.workspace_id AND d.id = f.id AND d.state = 4
 	RETURNING d.webhook_id, d.order_key`
 
-// promoteNext lets the next of each order key go whose head has ended.
-func promoteNext(ctx context.Context, tx pgx.Tx, fins []*postroom.Finish) error {
-	byKey := map[orderKey]*postroom.Finish{}
+// queuePromotions lets the next of each order key go whose head has ended. Where the result of an end is lost there is another
+// head, and nothing happens.
+func queuePromotions(batch *pgx.Batch, fins []*postroom.Finish) {
+	byKey := map[orderKey][]*postroom.Finish{} // one at most of a key is not lost
 	var keys []orderKey
 	var nows []int64
 	for _, f := range fins {
 		f.Next = false
 		k, ends := frees(f)
-		if _, twice := byKey[k]; !ends || twice {
+		if !ends {
 			continue
 		}
-		byKey[k] = f
-		keys, nows = append(keys, k), append(nows, finishValues(f).place())
+		if byKey[k] == nil {
+			keys, nows = append(keys, k), append(nows, finishValues(f).place())
+		}
+		byKey[k] = append(byKey[k], f)
 	}
 	if len(keys) == 0 {
-		return nil
+		return
 	}
 	webhooks, texts := keyColumns(keys)
-	rows, err := tx.Query(ctx, postgresOrderPromote, webhooks, texts, nows)
-	if err != nil {
+	batch.Queue(postgresOrderPromote, webhooks, texts, nows).Query(func(rows pgx.Rows) error {
+		var k orderKey
+		_, err := pgx.ForEachRow(rows, []any{&k.webhook, &k.key}, func() error {
+			for _, f := range byKey[k] {
+				f.Next = true
+			}
+			return nil
+		})
 		return err
-	}
-	var k orderKey
-	_, err = pgx.ForEachRow(rows, []any{&k.webhook, &k.key}, func() error {
-		byKey[k].Next = true
-		return nil
 	})
-	return err
 }
 
 // promote makes the first of each key's line its head, where there is none, and says how often.
@@ -141,12 +144,13 @@ func (s *postgresStore) promote(ctx context.Context, keys []orderKey, now time.T
 	webhooks, texts := keyColumns(keys)
 	for try := 1; ; try++ {
 		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			if err := lockOrder(ctx, tx, keys); err != nil {
-				return err
-			}
-			tag, err := tx.Exec(ctx, postgresOrderPromote, webhooks, texts, nows)
-			n = tag.RowsAffected()
-			return err
+			batch := &pgx.Batch{}
+			queueOrderLocks(batch, keys)
+			batch.Queue(postgresOrderPromote, webhooks, texts, nows).Exec(func(tag pgconn.CommandTag) error {
+				n = tag.RowsAffected()
+				return nil
+			})
+			return send(ctx, tx, batch)
 		})
 		if err == nil || !passing(err) || try == maxTries {
 			return n, err

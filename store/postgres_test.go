@@ -53,7 +53,7 @@ func TestPostgresLocale(t *testing.T) {
 				want++
 			}
 		}
-		events, err := s.Events(f.ctx, workspace, postroom.EventFilter{Type: pattern}, nil, 100)
+		events, _, err := s.Events(f.ctx, workspace, postroom.EventFilter{Type: pattern}, nil, 100)
 		f.must(err)
 		if len(events) != want {
 			t.Errorf("%q lets %d of %d events through, want %d", pattern, len(events), len(someTypes()), want)

@@ -138,7 +138,7 @@ func TestPostgresDoubtfulCommit(t *testing.T) {
 				}
 			}
 			// One that is stored already does not take a new one with it.
-			more := slices.Concat(fins, []*postroom.Finish{finishOf(f.leased(workspace, noon(), webhook)[0], noon(), 200, postroom.Outcome{State: postroom.StateSucceeded})})
+			more := append(slices.Clone(fins), finishOf(f.leased(workspace, noon(), webhook)[0], noon(), 200, postroom.Outcome{State: postroom.StateSucceeded}))
 			for _, fin := range fins {
 				fin.Doubtful = true
 			}

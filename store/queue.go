@@ -90,13 +90,13 @@ func (s *Store) TakeOver(ctx context.Context, now time.Time) (n int64, err error
 }
 
 // Waiting counts a webhook's deliveries in the queue up to postroom.MaxWaiting, and says whether there are more and when the
-// oldest was made. When there are more, that is the oldest of those counted and of the first that are due.
+// oldest was made.
 func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, more bool, since *time.Time, err error) {
 	err = s.read(ctx, func(q querier) error {
 		if n, more, since, err = waiting(ctx, q, "queue_waiting", workspace, webhook); err != nil || !more {
 			return err
 		}
-		for _, state := range queueStates() {
+		for _, state := range queueStates() { // but for what is leased, which was counted first
 			var id postroom.DeliveryID
 			err := q.one(ctx, "queue_oldest", []any{&id}, workspace, webhook, int64(state))
 			if errors.Is(err, errNoRow) {
@@ -142,11 +142,12 @@ func (s *Store) CountQueue(ctx context.Context, workspace postroom.WorkspaceID, 
 }
 
 // discardStep is how many deliveries one transaction of a discard takes.
-const discardStep = 500
+const discardStep = 200
 
 // DiscardQueue cancels what waits for a webhook and was made until a time, in small steps, and says how many deliveries
-// that were. What is being attempted right now ends by itself.
-func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string) (total int64, err error) {
+// that were. It calls progress after each step; what was discarded before an error stays so, and another call goes on. What is
+// being attempted right now ends by itself.
+func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, until time.Time, reason string, progress func(n int64)) (total int64, err error) {
 	_, last := bounds(time.Time{}, until.Add(time.Millisecond))
 	defer func() { // what was made later may have lost its head
 		if total > 0 {
@@ -163,47 +164,23 @@ func (s *Store) DiscardQueue(ctx context.Context, workspace postroom.WorkspaceID
 			return total, err
 		}
 		total += n
+		progress(n)
 	}
-}
-
-// requeueStep is how many deliveries one transaction of a replay takes.
-const requeueStep = 200
-
-// RequeueAll makes deliveries wait again, as Requeue does, in small steps, and says how many that were.
-func (s *Store) RequeueAll(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.DeliveryID, state postroom.DeliveryState, due time.Time) (total int64, err error) {
-	for len(ids) > 0 {
-		step := ids[:min(len(ids), requeueStep)]
-		var n int64
-		err := s.write(ctx, func(q querier) error {
-			n = 0
-			for _, id := range step {
-				touched, err := q.exec(ctx, "delivery_requeue", workspace, id, int64(state), micros(due))
-				if err != nil {
-					return err
-				}
-				n += touched
-			}
-			failpoint.HitIf(n > 0, failpoint.ReplayInTransaction)
-			return nil
-		})
-		if err != nil {
-			return total, err
-		}
-		failpoint.HitIf(n > 0, failpoint.ReplayCommitted)
-		total, ids = total+n, ids[len(step):]
-	}
-	return total, nil
 }
 
 // AddDeliveries stores further deliveries of an event that is stored already. They are in no order, whatever their order key.
 func (s *Store) AddDeliveries(ctx context.Context, e *postroom.Event, deliveries []postroom.NewDelivery) error {
-	return s.write(ctx, func(q querier) error {
-		for _, d := range deliveries {
-			if _, err := q.exec(ctx, "delivery_insert", d.ID, e.WorkspaceID, e.ID, d.WebhookID, e.Type, int64(d.State), firstClaim(d.State),
-				micros(d.DueAt), boolInt(d.Test), nil); err != nil {
-				return err
-			}
+	return s.add(ctx, addedDeliveries{e, deliveries})
+}
+
+// insert stores the deliveries.
+func (a addedDeliveries) insert(ctx context.Context, q querier) error {
+	e := a.event
+	for _, d := range a.deliveries {
+		if _, err := q.exec(ctx, "delivery_insert", d.ID, e.WorkspaceID, e.ID, d.WebhookID, e.Type, int64(d.State), firstClaim(d.State),
+			micros(d.DueAt), boolInt(d.Test), nil); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }

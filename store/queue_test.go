@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -333,35 +332,6 @@ func testRequeue(f *fixture) {
 	}
 }
 
-func testRequeueAll(f *fixture) {
-	t := f.t
-	workspace := f.workspace("one")
-	webhook := f.webhook(workspace)
-	const n = requeueStep + 5
-	var ids []postroom.DeliveryID
-	var pubs []*postroom.Publication
-	for i := range n {
-		state := postroom.StateFresh
-		if i == 3 {
-			state = postroom.StateLeased
-		}
-		p := f.publication(workspace, noon(), state, webhook)
-		pubs, ids = append(pubs, p), append(ids, p.Deliveries[0].ID)
-	}
-	f.publish(pubs...)
-	total, err := f.s.RequeueAll(f.ctx, workspace, append(ids, postroom.NewID[postroom.DeliveryKind](noon())), postroom.StateReplay, at(time.Hour))
-	f.must(err)
-	if total != n-1 {
-		t.Errorf("%d deliveries were requeued, want %d", total, n-1)
-	}
-	if replays := f.number("SELECT count(*) FROM deliveries WHERE state = 3 AND webhook_id = $1 AND due_at = $2", webhook, micros(at(time.Hour))); replays != n-1 {
-		t.Errorf("%d deliveries wait for replay", replays)
-	}
-	if total, err := f.s.RequeueAll(f.ctx, workspace, nil, postroom.StateReplay, noon()); err != nil || total != 0 {
-		t.Errorf("of none, %d were requeued, %v", total, err)
-	}
-}
-
 func testDiscardQueue(f *fixture) {
 	t := f.t
 	workspace := f.workspace("one")
@@ -379,11 +349,13 @@ func testDiscardQueue(f *fixture) {
 	succeeded := f.leased(workspace, noon(), webhook)[0]
 	f.finish(succeeded, noon(), 200)
 
-	total, err := f.s.DiscardQueue(f.ctx, workspace, webhook, until, "discarded")
+	var steps []int64
+	total, err := f.s.DiscardQueue(f.ctx, workspace, webhook, until, "discarded", func(n int64) { steps = append(steps, n) })
 	f.must(err)
 	if total != n+1 {
 		t.Errorf("%d deliveries were discarded, want %d", total, n+1)
 	}
+	f.equal("the steps", steps, []int64{discardStep, n + 1 - discardStep})
 	if d := f.delivery(workspace, pubs[0].Deliveries[0].ID); d.Status != postroom.DeliveryCancelled || d.LastErrorKind != "discarded" || d.NextAt != nil {
 		t.Errorf("a discarded delivery is %+v", d)
 	}
@@ -411,7 +383,7 @@ func testDiscardRace(f *fixture) {
 		var discarded int64
 		atOnce(t, 2, func(i int) (err error) {
 			if i == 0 {
-				discarded, err = f.s.DiscardQueue(context.Background(), workspace, webhook, noon().Add(time.Hour), "discarded")
+				discarded, err = f.s.DiscardQueue(context.Background(), workspace, webhook, noon().Add(time.Hour), "discarded", func(int64) {})
 				return err
 			}
 			for {
@@ -435,38 +407,6 @@ func testDiscardRace(f *fixture) {
 		if int64(len(jobs))+discarded != n {
 			t.Errorf("%d were claimed and %d discarded, of %d", len(jobs), discarded, n)
 		}
-	}
-}
-
-func testReplayable(f *fixture) {
-	workspace := f.workspace("one")
-	webhook, other := f.webhook(workspace), f.webhook(workspace)
-	var all []postroom.Replayable
-	for i := range 9 {
-		p := f.publication(workspace, at(time.Duration(i)*time.Hour), postroom.WaitingStates()[i%3], webhook, other)
-		p.Event.Type = fmt.Sprintf("type.%d", i)
-		f.publish(p)
-		all = append(all, postroom.Replayable{ID: p.Deliveries[0].ID, EventID: p.Event.ID, Type: p.Event.Type, State: p.Deliveries[0].State})
-	}
-	for _, test := range []struct {
-		what          string
-		last          postroom.DeliveryID
-		after, before time.Time
-		limit         int
-		want          []postroom.Replayable
-	}{
-		{"all", postroom.DeliveryID{}, time.Time{}, time.Time{}, 100, all},
-		{"a page", postroom.DeliveryID{}, time.Time{}, time.Time{}, 4, all[:4]},
-		{"the next page", all[3].ID, time.Time{}, time.Time{}, 4, all[4:8]},
-		{"until a time", postroom.DeliveryID{}, time.Time{}, at(3 * time.Hour), 100, all[:3]},
-		{"since a time", postroom.DeliveryID{}, at(3 * time.Hour), time.Time{}, 100, all[3:]},
-		{"in a span", postroom.DeliveryID{}, at(2 * time.Hour), at(5 * time.Hour), 100, all[2:5]},
-		{"the next page in a span", all[3].ID, at(2 * time.Hour), at(5 * time.Hour), 100, all[4:5]},
-		{"nothing", all[8].ID, time.Time{}, time.Time{}, 100, nil},
-	} {
-		got, err := f.s.Replayable(f.ctx, workspace, webhook, test.last, postroom.DeliveryFilter{After: test.after, Before: test.before}, test.limit)
-		f.must(err)
-		f.equal(test.what, got, test.want)
 	}
 }
 

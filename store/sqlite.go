@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,10 +27,14 @@ type sqliteStore struct {
 	metrics *Metrics
 	path    string
 	lock    *os.File
+	log     *slog.Logger
 
 	readers *sql.DB
 	writers *sql.DB // of one connection
 	writer  *sqliteWriter
+	index   *logIndex // nil when the database is only looked at
+	cancel  func()    // ends catching up with the index
+	caught  sync.WaitGroup
 
 	mu      sync.RWMutex // guards the sending to ops against its closing
 	closed  bool
@@ -43,12 +49,12 @@ const sqlitePragmas = "_journal_mode=wal&_pragma=busy_timeout(10000)&_pragma=pag
 	"&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(134217728)&_pragma=temp_store(memory)"
 
 func openSQLite(ctx context.Context, path string, texts map[string]string, c Config, metrics *Metrics) (backend, []string, error) {
-	s := &sqliteStore{texts: texts, metrics: metrics, path: path, ops: make(chan *op, 4096), stopped: make(chan struct{})}
+	s := &sqliteStore{texts: texts, metrics: metrics, path: path, log: c.Log, cancel: func() {}, ops: make(chan *op, 4096), stopped: make(chan struct{})}
 	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
 	var err error
 	if c.ReadOnly {
 		if _, err := os.Stat(path); err != nil {
-			return nil, nil, fmt.Errorf("the database cannot be read: %w", err)
+			return nil, nil, fmt.Errorf("there is no database %s, or it cannot be looked at (the first start makes it): %w", path, err)
 		}
 	} else if err = s.own(path); err != nil {
 		return nil, nil, err
@@ -59,6 +65,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 	}
 
 	var applied []string
+	var uncovered rowNumbers
 	if !c.ReadOnly {
 		if s.writers, err = sql.Open("sqlite", name+"?_txlock=immediate&"+sqlitePragmas+"&_pragma=cache_size(-65536)"); err != nil {
 			return fail(err)
@@ -71,7 +78,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		if err := quickCheck(ctx, conn); err != nil {
 			return fail(errors.Join(err, conn.Close()))
 		}
-		if applied, err = migrate(ctx, conn, sqlite, c.Now()); err != nil {
+		if applied, err = migrate(ctx, conn, sqlite, c); err != nil {
 			return fail(errors.Join(err, conn.Close()))
 		}
 		if s.writer, err = newSQLiteWriter(conn, texts, c.Node, metrics); err != nil {
@@ -83,8 +90,14 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 			return fail(err)
 		}
 		failpoint.Hit(failpoint.TakeOverCommitted)
+		if _, err := s.writer.querier.exec(ctx, "replay_void"); err != nil {
+			return fail(err)
+		}
 		// Nor will it end the calls that it had begun under an Idempotency-Key: they can be made again. Those were to end soon.
 		if _, err := s.writer.querier.exec(ctx, "idempotency_abandon", now+time.Hour.Microseconds()); err != nil {
+			return fail(err)
+		}
+		if s.index, uncovered, err = openIndex(s.writer.querier); err != nil {
 			return fail(err)
 		}
 	}
@@ -101,8 +114,23 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		s.closed = true
 	} else {
 		go s.run()
+		s.follow(uncovered)
 	}
 	return s, applied, nil
+}
+
+// follow brings the index of the log up to the rows that were there at the start, beside the work of the server.
+func (s *sqliteStore) follow(until rowNumbers) {
+	if s.index.complete {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.caught.Go(func() {
+		if err := s.catchUp(ctx, until); err != nil && ctx.Err() == nil {
+			s.log.Error("the index of the log could not be brought up to date: lists are searched row by row until the next start", "error", err)
+		}
+	})
 }
 
 // own makes the folder, and takes a lock that ends with the process, so that two servers cannot use one file.
@@ -114,9 +142,13 @@ func (s *sqliteStore) own(path string) error {
 	if err != nil {
 		return fmt.Errorf("the database cannot be locked: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("the database %s is in use by another Postroom", path)
+	// A process that is being started may hold the file of its parent for a moment, after the parent has closed it.
+	for wait := 10 * time.Millisecond; syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil; wait *= 2 {
+		if wait > time.Second {
+			_ = f.Close()
+			return fmt.Errorf("the database %s is in use by another Postroom", path)
+		}
+		time.Sleep(wait)
 	}
 	s.lock = f
 	// SQLite would let everybody read what it makes; its other files get the permissions of this one.
@@ -141,9 +173,23 @@ func (s *sqliteStore) run() {
 		batch = collect(first, s.ops, batch)
 		s.writer.commit(batch)
 		for i, o := range batch {
+			s.index.committed(o)
 			close(o.done)
 			batch[i] = nil
 		}
+		if s.index.live.full() {
+			s.segment()
+		}
+	}
+	if s.index.live.rows > 0 {
+		s.segment()
+	}
+}
+
+// segment writes a segment of the log's index. One that fails is written again with more.
+func (s *sqliteStore) segment() {
+	if err := s.writeSegment(); err != nil {
+		s.log.Error("the index of the log could not be written; trying again", "error", err)
 	}
 }
 
@@ -205,21 +251,52 @@ func (s *sqliteStore) promote(ctx context.Context, keys []orderKey, now time.Tim
 	return n, err
 }
 
+func (s *sqliteStore) add(ctx context.Context, a addedDeliveries) error {
+	return s.submit(&op{added: &a, change: func(q querier) error { return a.insert(ctx, q) }})
+}
+
+func (s *sqliteStore) purged(ctx context.Context) error { return s.uncover(ctx) }
+
 func (s *sqliteStore) maintain(context.Context, time.Time) error { return nil }
 
 func (s *sqliteStore) expire(ctx context.Context, before time.Time, progress func(int64)) error {
-	return expireByDelete(ctx, s, before, progress)
+	if err := expireByDelete(ctx, s, before, progress); err != nil {
+		return err
+	}
+	if err := s.uncover(ctx); err != nil {
+		return err
+	}
+	return s.expireIndex(ctx, place(postroom.FirstID[postroom.DeliveryKind](before)))
 }
 
 func (s *sqliteStore) info(ctx context.Context) (Info, error) {
 	info := Info{Kind: string(sqlite), Detail: s.path}
 	var pages, size int64
-	err := s.readers.QueryRowContext(ctx, "SELECT sqlite_version(), (SELECT page_count FROM pragma_page_count()), (SELECT page_size FROM pragma_page_size())").Scan(&info.Version, &pages, &size)
+	if err := s.readers.QueryRowContext(ctx, "SELECT sqlite_version(), (SELECT page_count FROM pragma_page_count()), (SELECT page_size FROM pragma_page_size())").
+		Scan(&info.Version, &pages, &size); err != nil {
+		return info, err
+	}
 	info.SizeBytes = pages * size
-	return info, err
+	rows, err := s.readers.QueryContext(ctx, "PRAGMA quick_check(1)")
+	if err != nil {
+		return info, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var said string
+		if err := rows.Scan(&said); err != nil {
+			return info, err
+		}
+		if said != "ok" {
+			info.Damage = said[strings.LastIndexByte(said, '\n')+1:] // its first line names the database, "main"
+		}
+	}
+	return info, rows.Err()
 }
 
 func (s *sqliteStore) close() error {
+	s.cancel()
+	s.caught.Wait()
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,20 +21,28 @@ type Config struct {
 	Node postroom.NodeID  // this process
 	Log  *slog.Logger     // nil for none
 	Now  func() time.Time // for partitions and migrations; nil for time.Now
+	// Check, if not nil, may refuse an existing database by what its Meta holds, before anything in it is changed.
+	Check func(Meta) error
 	// ReadOnly opens a database, which another process may be using, to look at it only.
 	ReadOnly bool
 }
+
+// Meta gives a value of Store.SetMeta; nil when there is none.
+type Meta func(key string) (value []byte, err error)
 
 // Store is the database. It is safe for concurrent use.
 type Store struct {
 	explained
 	dialect dialect
 	texts   map[string]string
+	node    postroom.NodeID
 	log     *slog.Logger
 	now     func() time.Time
 	applied []string
 	metrics *Metrics
 	closing sync.Once
+
+	listWindow, textWindow int // how many rows a list looks at
 }
 
 // backend is what the two databases do differently.
@@ -45,11 +55,14 @@ type backend interface {
 	publish(ctx context.Context, pubs []*postroom.Publication) error
 	finish(ctx context.Context, fins []*postroom.Finish) error
 	claim(ctx context.Context, c claim) ([]*postroom.Job, error)
+	add(ctx context.Context, a addedDeliveries) error
 	setDue(ctx context.Context, changes []dueChange) error
 	// promote makes the first of each key's line its head, where there is none, and says how often.
 	promote(ctx context.Context, keys []orderKey, now time.Time) (n int64, err error)
 	// expire deletes what is older than the bound, in small steps, and calls progress after each.
 	expire(ctx context.Context, before time.Time, progress func(rows int64)) error
+	// purged follows the deletion of a workspace's rows.
+	purged(ctx context.Context) error
 	// maintain does what the database needs from time to time, such as making partitions.
 	maintain(ctx context.Context, now time.Time) error
 	info(ctx context.Context) (Info, error)
@@ -65,7 +78,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Store{log: c.Log, now: c.Now, metrics: newMetrics()}
+	s := &Store{node: c.Node, log: c.Log, now: c.Now, metrics: newMetrics(), listWindow: defaultListWindow, textWindow: defaultTextWindow}
 	var err error
 	switch {
 	case strings.HasPrefix(c.URL, "sqlite:"):
@@ -141,10 +154,64 @@ type Info struct {
 	Version   string
 	SizeBytes int64
 	Detail    string // such as the path, or the partitions
+
+	Pending []string  // migrations that the next start applies
+	Unknown []string  // migrations of a newer version, which has used the database
+	Empty   bool      // nothing was ever migrated
+	Newest  time.Time // when the newest event was published; zero when there is none
+	Damage  string    // something that is damaged in the file of SQLite; empty for nothing
+	// ClockAhead is how far PostgreSQL's clock is ahead of this machine's; less than 0 when it is behind.
+	ClockAhead time.Duration
 }
 
-// Info asks the database about itself.
-func (s *Store) Info(ctx context.Context) (Info, error) { return s.info(ctx) }
+// Info looks the database over. On SQLite it reads the whole file, to find damage.
+func (s *Store) Info(ctx context.Context) (Info, error) {
+	info, err := s.info(ctx)
+	if err != nil {
+		return info, err
+	}
+	err = s.read(ctx, func(q querier) error {
+		there, err := hasTable(ctx, q, s.dialect, "schema_migrations")
+		if info.Empty = !there; err != nil || info.Empty {
+			return err
+		}
+		info.Pending, info.Unknown, err = compareMigrations(ctx, q, s.dialect)
+		return err
+	})
+	if err == nil && !info.Empty && len(info.Unknown) == 0 {
+		info.Newest, err = s.Newest(ctx)
+	}
+	return info, err
+}
+
+// Newest is when the newest event was published; zero when there is none.
+func (s *Store) Newest(ctx context.Context) (at time.Time, err error) {
+	var id postroom.EventID
+	err = s.read(ctx, func(q querier) error { return q.one(ctx, "newest_event", []any{&id}) })
+	switch {
+	case errors.Is(err, errNoRow):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	}
+	return id.Time(), nil
+}
+
+// compareMigrations tells which migrations the database lacks, and which it has that this version does not know.
+func compareMigrations(ctx context.Context, q querier, d dialect) (pending, unknown []string, err error) {
+	all, err := migrations(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	done, err := appliedMigrations(ctx, q)
+	for _, m := range all {
+		if !done[m.name] {
+			pending = append(pending, m.name)
+		}
+		delete(done, m.name)
+	}
+	return pending, slices.Sorted(maps.Keys(done)), err
+}
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 

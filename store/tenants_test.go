@@ -37,6 +37,8 @@ func TestTenants(t *testing.T) {
 		leased := f.leased(theirs, noon(), webhook)[0]
 		event, delivery := waiting.Event.ID, waiting.Deliveries[0].ID
 
+		replay := f.replay(theirs, postroom.ReplayFilter{Before: at(time.Hour)})
+
 		before := f.dump()
 		notFound := func(err error) error {
 			if postroom.CodeOf(err) != postroom.CodeNotFound {
@@ -94,11 +96,11 @@ func TestTenants(t *testing.T) {
 			{"Event", func() error { _, err := f.s.Event(f.ctx, mine, event); return notFound(err) }},
 			{"EventByUID", func() error { _, err := f.s.EventByUID(f.ctx, mine, uid); return notFound(err) }},
 			{"Events", func() error {
-				all, err := f.s.Events(f.ctx, mine, postroom.EventFilter{Contact: "ada@example.com", Campaign: "790", Text: "ada"}, nil, 10)
+				all, _, err := f.s.Events(f.ctx, mine, postroom.EventFilter{Contact: "ada@example.com", Campaign: "790", Text: "ada"}, nil, 10)
 				return empty(len(all), err)
 			}},
 			{"all Events", func() error {
-				all, err := f.s.Events(f.ctx, mine, postroom.EventFilter{}, nil, 10)
+				all, _, err := f.s.Events(f.ctx, mine, postroom.EventFilter{}, nil, 10)
 				return empty(len(all), err)
 			}},
 			{"Delivery", func() error { _, err := f.s.Delivery(f.ctx, mine, delivery); return notFound(err) }},
@@ -106,7 +108,7 @@ func TestTenants(t *testing.T) {
 			{"Deliveries", func() error {
 				for _, status := range append(postroom.DeliveryStatuses(), "") {
 					for _, filter := range []postroom.DeliveryFilter{{Status: status}, {Status: status, Webhook: webhook}, {Status: status, Event: event}} {
-						if all, err := f.s.Deliveries(f.ctx, mine, filter, nil, 10); err != nil || len(all) != 0 {
+						if all, _, err := f.s.Deliveries(f.ctx, mine, filter, nil, 10); err != nil || len(all) != 0 {
 							return errors.Join(err, errors.New("something was found"))
 						}
 					}
@@ -121,16 +123,50 @@ func TestTenants(t *testing.T) {
 				}
 				return err
 			}},
-			{"RequeueAll", func() error {
-				n, err := f.s.RequeueAll(f.ctx, mine, []postroom.DeliveryID{done.DeliveryID, delivery}, postroom.StateReplay, noon())
-				return empty(int(n), err)
+			{"ReplayPage ReplayCounts", func() error {
+				for _, status := range []postroom.DeliveryStatus{"", postroom.DeliveryFailed} {
+					for _, filter := range []postroom.ReplayFilter{{Status: status}, {Status: status, Webhook: webhook}} {
+						page, err := f.s.ReplayPage(f.ctx, mine, filter, postroom.DeliveryID{}, 10)
+						groups, _, counting := f.s.ReplayCounts(f.ctx, mine, filter, 10)
+						if err := empty(len(page)+len(groups), errors.Join(err, counting)); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
 			}},
-			{"Replayable", func() error {
-				all, err := f.s.Replayable(f.ctx, mine, webhook, postroom.DeliveryID{}, postroom.DeliveryFilter{}, 10)
+			{"Replay", func() error { _, err := f.s.Replay(f.ctx, mine, replay.ID); return notFound(err) }},
+			{"Replays", func() error { all, err := f.s.Replays(f.ctx, mine, nil, 10); return empty(len(all), err) }},
+			{"newer Replays", func() error {
+				all, err := f.s.Replays(f.ctx, mine, &postroom.Cursor{Newer: true}, 10)
+				return empty(len(all), err)
+			}},
+			{"CancelReplay", func() error {
+				done, err := f.s.CancelReplay(f.ctx, mine, replay.ID, noon(), at(time.Hour))
+				if done {
+					return errors.New("it was cancelled")
+				}
+				return err
+			}},
+			{"StepReplay with a wrong workspace", func() error {
+				wrong := replay
+				wrong.WorkspaceID = mine
+				moved, err := f.s.StepReplay(f.ctx, &wrong, postroom.ReplayStep{IDs: []postroom.DeliveryID{done.DeliveryID}, Cursor: done.DeliveryID, Now: noon(), LeaseTo: at(time.Hour)})
+				if moved {
+					return errors.New("it moved")
+				}
+				return err
+			}},
+			{"AttemptsOf", func() error {
+				all, err := f.s.AttemptsOf(f.ctx, mine, []postroom.DeliveryID{done.DeliveryID})
+				return empty(len(all), err)
+			}},
+			{"EventsOf", func() error {
+				all, err := f.s.EventsOf(f.ctx, mine, []postroom.EventID{event})
 				return empty(len(all), err)
 			}},
 			{"DiscardQueue", func() error {
-				n, err := f.s.DiscardQueue(f.ctx, mine, webhook, at(time.Hour), "x")
+				n, err := f.s.DiscardQueue(f.ctx, mine, webhook, at(time.Hour), "x", func(int64) {})
 				return empty(int(n), err)
 			}},
 			{"Waiting", func() error {

@@ -69,7 +69,7 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 	if _, err := s.Workspace(ctx, id); err != nil {
 		return err
 	}
-	if err := s.execAll(ctx, id, "key_delete_all", "purge_secrets", "purge_health", "purge_webhooks", "event_type_delete_all", "idempotency_delete_all", "workspace_touch"); err != nil {
+	if err := s.execAll(ctx, id, "key_delete_all", "purge_secrets", "purge_health", "purge_replays", "purge_webhooks", "event_type_delete_all", "idempotency_delete_all", "workspace_touch"); err != nil {
 		return err
 	}
 	for more := true; more; {
@@ -88,6 +88,9 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.purged(ctx); err != nil {
+		return err
 	}
 	return s.execAll(ctx, id, "purge_rollups_open", "purge_rollups", "purge_event_keys", "workspace_delete")
 }

@@ -31,7 +31,7 @@ var table = []row{
 	{folder: "internal/failpoint", stdOnly: true},
 	{folder: "catalogue", imports: []string{"."}},
 	{folder: "dialects", tests: []string{"dialect", "payload", "outbound", "inbound/scheme", "inbound"}},
-	{folder: "dialect", imports: []string{".", "internal"}},
+	{folder: "dialect", imports: []string{".", "payload", "internal"}},
 	{folder: "payload", imports: []string{".", "internal"}},
 	{folder: "store", imports: []string{".", "internal/failpoint"}, drivers: true},
 	{folder: "outbound", imports: []string{".", "dialect", "payload", "internal", "internal/failpoint"}},

@@ -62,10 +62,11 @@ type Client struct {
 	transport *http.Transport
 	fresh     *http.Transport // opens a new connection for every call
 	userAgent string
-	buffers   sync.Pool // of *[]byte, for reading bodies
+	buffers   *sync.Pool // of *[]byte, for reading bodies
 
 	proxy    *proxy // nil without one
 	resolver *net.Resolver
+	config   Config
 }
 
 // New makes a client, or tells what is wrong with cfg. It does not use the network.
@@ -89,18 +90,22 @@ func New(cfg Config) (*Client, error) {
 			Control:  p.control,
 		},
 		userAgent: cfg.UserAgent,
+		buffers:   &sync.Pool{New: func() any { b := make([]byte, 8<<10); return &b }},
 		resolver:  cfg.Resolver,
+		config:    cfg,
 	}
-	c.buffers.New = func() any { b := make([]byte, 8<<10); return &b }
 	if cfg.Proxy != nil {
 		if c.proxy, err = newProxy(cfg); err != nil {
 			return nil, err
 		}
 	}
-	c.transport = c.newTransport(cfg)
-	c.fresh = c.transport.Clone()
-	c.fresh.DisableKeepAlives = true
+	c.setTransport(c.newTransport(cfg))
 	return c, nil
+}
+
+func (c *Client) setTransport(t *http.Transport) {
+	c.transport, c.fresh = t, t.Clone()
+	c.fresh.DisableKeepAlives = true
 }
 
 func (cfg Config) withDefaults() Config {

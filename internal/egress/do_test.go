@@ -95,7 +95,7 @@ func TestRedirectsAreAnswers(t *testing.T) {
 		if res.StatusCode != status || string(res.Body) != "over there" || res.Header.Get("Location") == "" {
 			t.Errorf("%d: got %+v", status, res)
 		}
-		got, err := c.HTTPClient(time.Minute, Limits{}).Post(url, "text/plain", strings.NewReader("{}"))
+		got, err := HTTPClient(c, time.Minute, Limits{}).Post(url, "text/plain", strings.NewReader("{}"))
 		if err != nil || got.StatusCode != status {
 			t.Errorf("%d through HTTPClient: got %v, %v", status, got, err)
 		}
@@ -304,7 +304,7 @@ func TestHTTPClient(t *testing.T) {
 	})
 	c := newClient(t, loopback())
 	req := newRequest(t, url, "hello")
-	res, err := c.HTTPClient(time.Minute, Limits{MaxBody: 5}).Do(req)
+	res, err := HTTPClient(c, time.Minute, Limits{MaxBody: 5}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,10 +315,10 @@ func TestHTTPClient(t *testing.T) {
 	if len(req.Header) != 0 {
 		t.Error("the request was changed")
 	}
-	_, err = c.HTTPClient(time.Minute, Limits{MaxBody: 4}).Do(newRequest(t, url, "hello"))
+	_, err = HTTPClient(c, time.Minute, Limits{MaxBody: 4}).Do(newRequest(t, url, "hello"))
 	wantFailure(t, err, KindBody, "larger than is accepted")
-	_, err = c.HTTPClient(100*time.Millisecond, Limits{}).Do(newRequest(t, url+"/hang", ""))
+	_, err = HTTPClient(c, 100*time.Millisecond, Limits{}).Do(newRequest(t, url+"/hang", ""))
 	wantFailure(t, err, KindTimeout, "waiting for the answer")
-	_, err = newClient(t, Config{}).HTTPClient(time.Minute, Limits{}).Do(newRequest(t, url, ""))
+	_, err = HTTPClient(newClient(t, Config{}), time.Minute, Limits{}).Do(newRequest(t, url, ""))
 	wantFailure(t, err, KindAddressNotAllowed, "127.0.0.1 is a loopback address")
 }

@@ -10,18 +10,23 @@ import (
 	"time"
 )
 
+// Doer is what makes the calls of an HTTPClient: a [Client], or what wraps one.
+type Doer interface {
+	Do(ctx context.Context, req *http.Request, limits Limits) (*Result, error)
+}
+
 // HTTPClient returns a client for libraries that want an *http.Client, such as those of OAuth 2. Each of its calls is a Do
 // with the given limits; an answer that is larger than limits.MaxBody is an error, as half a document is of no use to them.
 // A timeout of 0 leaves the deadline to the context of each request.
-func (c *Client) HTTPClient(timeout time.Duration, limits Limits) *http.Client {
+func HTTPClient(d Doer, timeout time.Duration, limits Limits) *http.Client {
 	return &http.Client{
-		Transport:     roundTripper{c, timeout, limits},
+		Transport:     roundTripper{d, timeout, limits},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
 type roundTripper struct {
-	client  *Client
+	client  Doer
 	timeout time.Duration
 	limits  Limits
 }

@@ -48,7 +48,15 @@ func (f failure) badTLS() (kind, sentence string) {
 		}
 		return KindTLS, "The receiver does not speak TLS on this port."
 	}
-	if f.stage != stageTLS || isTimeout(f.err) || f.proxyFailed() {
+	if f.proxyFailed() {
+		return "", ""
+	}
+	// With TLS 1.3 the receiver looks at the client's certificate after the handshake is over on this side.
+	if e, ok := errors.AsType[*net.OpError](f.err); ok && e.Op == "remote error" && strings.Contains(e.Err.Error(), "certificate") {
+		// No server has another certificate to speak of.
+		return KindTLS, "The receiver asks for a TLS client certificate, and got none or one that it does not accept: " + clip(strings.TrimPrefix(e.Err.Error(), "tls: ")) + "."
+	}
+	if f.stage != stageTLS || isTimeout(f.err) {
 		return "", ""
 	}
 	if isLoss(f.err) {

@@ -62,6 +62,21 @@ func PostgresServer(t testing.TB) *postgres.Server {
 	return s
 }
 
+// PostgresStandby returns a synchronous standby of a server that [PostgresServer] returned; it ends with the test.
+func PostgresStandby(t testing.TB, primary *postgres.Server) *postgres.Server {
+	t.Helper()
+	s, err := primary.NewStandby()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func database(t testing.TB, s *server, fast bool) string {
 	t.Helper()
 	admin, err := s.start(fast)

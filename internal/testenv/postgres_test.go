@@ -108,6 +108,29 @@ func TestPostgresServerCrash(t *testing.T) {
 	}
 }
 
+// TestPostgresStandby commits on a primary, kills it, and finds the commit on the standby that takes its place.
+func TestPostgresStandby(t *testing.T) {
+	primary := testenv.PostgresServer(t)
+	standby := testenv.PostgresStandby(t, primary)
+	conn := connect(t, primary.URL("postgres"))
+	exec1(t, conn, "CREATE TABLE things (name text)")
+	exec1(t, conn, "INSERT INTO things VALUES ('committed')")
+	if err := primary.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	following := connect(t, standby.URL("postgres"))
+	if _, err := following.Exec(t.Context(), "INSERT INTO things VALUES ('early')"); err == nil {
+		t.Error("a standby takes writes")
+	}
+	if err := standby.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	exec1(t, following, "INSERT INTO things VALUES ('later')")
+	if got := query(t, following, "SELECT string_agg(name, ' ' ORDER BY name) FROM things"); got != "committed later" {
+		t.Errorf("read back %q", got)
+	}
+}
+
 // TestToBeKilled does its work in a copy of this test binary that TestPostgresOfKilledProcess starts.
 func TestToBeKilled(t *testing.T) {
 	if os.Getenv(toBeKilled) == "" {

@@ -21,6 +21,9 @@ DELETE FROM idempotency WHERE (workspace_id, key) IN (SELECT workspace_id, key F
 -- name: expire_secrets
 DELETE FROM webhook_secrets WHERE id IN (SELECT id FROM webhook_secrets WHERE expires_at < $1 LIMIT $2);
 
+-- name: expire_replays
+DELETE FROM replays WHERE id IN (SELECT id FROM replays WHERE ended_at IS NOT NULL AND ended_at < $1 LIMIT $2);
+
 -- name: purge_attempts
 DELETE FROM attempts WHERE (delivery_id, claim) IN (SELECT delivery_id, claim FROM attempts WHERE workspace_id = $1 AND delivery_id IN (SELECT id FROM deliveries WHERE workspace_id = $1 ORDER BY id LIMIT $2));
 
@@ -32,6 +35,9 @@ DELETE FROM events WHERE workspace_id = $1 AND id IN (SELECT id FROM events WHER
 
 -- name: purge_event_keys
 DELETE FROM event_keys WHERE workspace_id = $1;
+
+-- name: purge_replays
+DELETE FROM replays WHERE workspace_id = $1;
 
 -- name: purge_secrets
 DELETE FROM webhook_secrets WHERE workspace_id = $1;

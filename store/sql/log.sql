@@ -33,18 +33,26 @@ SELECT claim, at, status_code, error_kind, error_message, dns_us, connect_us, tl
   request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
 FROM attempts WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY claim;
 
--- name: delivery_replayable
--- The deliveries of one webhook in a range of ids, from old to new.
-SELECT id, event_id, event_type, state FROM deliveries
-WHERE workspace_id = $1 AND webhook_id = $2 AND id > $3 AND id < $4 ORDER BY id LIMIT $5;
+-- name: attempt_list_many (sqlite)
+SELECT delivery_id, claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
+  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
+FROM attempts WHERE workspace_id = $1 AND delivery_id IN (SELECT unhex(value) FROM json_each($2)) ORDER BY delivery_id, claim;
+
+-- name: attempt_list_many (postgres)
+SELECT delivery_id, claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
+  request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
+FROM attempts WHERE workspace_id = $1 AND delivery_id = ANY ($2::bytea[]) ORDER BY delivery_id, claim;
+
+-- name: event_list_many (sqlite)
+SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
+WHERE workspace_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2));
+
+-- name: event_list_many (postgres)
+SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
+WHERE workspace_id = $1 AND id = ANY ($2::bytea[]);
 
 -- name: event_oldest
 -- For the doctor: of all workspaces.
 SELECT o.id FROM (
   SELECT (SELECT e.id FROM events e WHERE e.workspace_id = w.id ORDER BY e.id LIMIT 1) AS id FROM workspaces w) AS o
 WHERE o.id IS NOT NULL ORDER BY o.id LIMIT 1;
-
--- name: event_newest
-SELECT o.id FROM (
-  SELECT (SELECT e.id FROM events e WHERE e.workspace_id = w.id ORDER BY e.id DESC LIMIT 1) AS id FROM workspaces w) AS o
-WHERE o.id IS NOT NULL ORDER BY o.id DESC LIMIT 1;

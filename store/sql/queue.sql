@@ -41,9 +41,9 @@ UPDATE deliveries SET
 WHERE state = 0 AND state < 10 AND due_at <= $2;
 
 -- name: queue_count
--- However many there are: it reads the index alone.
+-- Reads the index alone, however many wait: whose the webhook is, its own row tells.
 SELECT count(*) FROM deliveries
-WHERE webhook_id = $2 AND state < 10 AND state IN (0, 1, 2, 3, 4) AND EXISTS (SELECT 1 FROM webhooks w WHERE w.id = $2 AND w.workspace_id = $1);
+WHERE webhook_id = (SELECT id FROM webhooks WHERE workspace_id = $1 AND id = $2) AND state < 10 AND state IN (0, 1, 2, 3, 4);
 
 -- name: queue_waiting
 -- How many there are, up to a limit, and the oldest of them.
@@ -58,7 +58,7 @@ SELECT count(*) OVER (), id FROM (
 ORDER BY id LIMIT 1;
 
 -- name: queue_oldest
-SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state < 10 AND state = $3 ORDER BY due_at LIMIT 1;
+SELECT id FROM deliveries WHERE workspace_id = $1 AND webhook_id = $2 AND state <> 0 AND state <> 10 AND state = $3 ORDER BY id LIMIT 1;
 
 -- name: queue_discard
 -- The state is asked for twice: another node may claim a delivery between the look and the change.

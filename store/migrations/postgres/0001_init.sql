@@ -82,6 +82,9 @@ CREATE TABLE events (
   data         BYTEA NOT NULL,
   PRIMARY KEY (workspace_id, id)
 ) PARTITION BY RANGE (id);
+CREATE INDEX events_type ON events (workspace_id, type, id);
+CREATE INDEX events_contact ON events (workspace_id, contact, id) WHERE contact IS NOT NULL;
+CREATE INDEX events_campaign ON events (workspace_id, campaign, id) WHERE campaign IS NOT NULL;
 CREATE INDEX events_uid ON events (workspace_id, uid) WHERE uid IS NOT NULL;
 
 CREATE TABLE event_keys (
@@ -115,8 +118,12 @@ CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_event ON deliveries (event_id);
 -- The line of each order key: its head first, if it has one, and then what is parked (4), in the order of due_at.
 CREATE INDEX deliveries_line ON deliveries (webhook_id, order_key, state, due_at) WHERE state < 10 AND order_key IS NOT NULL;
--- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters this index.
-CREATE INDEX deliveries_trouble ON deliveries (workspace_id, state, id) WHERE state <> 0 AND state <> 10;
+-- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters the index by webhook.
+CREATE INDEX deliveries_trouble ON deliveries (workspace_id, state, id) WHERE state <> 0;
+CREATE INDEX deliveries_webhook_trouble ON deliveries (webhook_id, state, id) WHERE state <> 0 AND state <> 10;
+-- For people who look for something. (SQLite has tables of its own for that: it writes whole pages, so indexes cost it more.)
+CREATE INDEX deliveries_type ON deliveries (workspace_id, event_type, id);
+CREATE INDEX deliveries_status_code ON deliveries (workspace_id, status_code, id) WHERE status_code <> 0;
 
 CREATE TABLE attempts (
   delivery_id      BYTEA NOT NULL,
@@ -194,6 +201,34 @@ CREATE TABLE webhook_health (
   opens             BIGINT NOT NULL, -- how often the breaker has opened
   open_until        BIGINT           -- null while it is closed
 );
+
+-- Replays under way and ended. Their deliveries wait in state 3 and are due at created_at, by which they are known.
+CREATE TABLE replays (
+  id           BYTEA PRIMARY KEY NOT NULL,
+  workspace_id BYTEA NOT NULL,
+  webhook_id   BYTEA,             -- null: all of the workspace
+  after_at     BIGINT,          -- when the deliveries were made
+  before_at    BIGINT NOT NULL,
+  status       TEXT NOT NULL,    -- of the deliveries; empty for all
+  types        TEXT NOT NULL,    -- patterns, a JSON array
+  state        TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  total        BIGINT NOT NULL,
+  at_least     BIGINT NOT NULL, -- there may be more than total
+  done         BIGINT NOT NULL,
+  skipped      BIGINT NOT NULL,
+  withdrawn    BIGINT NOT NULL,
+  place        BYTEA NOT NULL,    -- the delivery that was looked at last
+  created_by   BYTEA NOT NULL,    -- a key
+  created_at   BIGINT NOT NULL,
+  updated_at   BIGINT NOT NULL,
+  ended_at     BIGINT,          -- null while there is work to do
+  node         BYTEA NOT NULL,    -- which does it,
+  lease_until  BIGINT NOT NULL  -- until then
+);
+CREATE INDEX replays_workspace ON replays (workspace_id, id);
+CREATE INDEX replays_unfinished ON replays (updated_at) WHERE ended_at IS NULL;
+CREATE INDEX replays_ended ON replays (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE idempotency (
   workspace_id BYTEA NOT NULL,

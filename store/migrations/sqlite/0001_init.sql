@@ -114,8 +114,9 @@ CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_event ON deliveries (event_id);
 -- The line of each order key: its head first, if it has one, and then what is parked (4), in the order of due_at.
 CREATE INDEX deliveries_line ON deliveries (webhook_id, order_key, state, due_at) WHERE state < 10 AND order_key IS NOT NULL;
--- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters this index.
+-- What waits or went wrong is rare and often looked for. A delivery that succeeds at once never enters these indexes.
 CREATE INDEX deliveries_trouble ON deliveries (workspace_id, state, id) WHERE state <> 0 AND state <> 10;
+CREATE INDEX deliveries_webhook_trouble ON deliveries (webhook_id, state, id) WHERE state <> 0 AND state <> 10;
 
 CREATE TABLE attempts (
   delivery_id      BLOB NOT NULL,
@@ -138,6 +139,19 @@ CREATE TABLE attempts (
   truncated        INTEGER NOT NULL,
   notes            TEXT,          -- JSON: where the payload could not be made as it was meant; mostly null
   PRIMARY KEY (delivery_id, claim)
+);
+
+-- Where in the log events and deliveries with some value are: see logindex.go. It is written after the rows themselves, and what
+-- meta says under log_index is how far.
+CREATE TABLE log_segments (
+  number   INTEGER PRIMARY KEY,
+  first_id BLOB NOT NULL,
+  last_id  BLOB NOT NULL
+);
+
+CREATE TABLE log_spans (
+  place INTEGER PRIMARY KEY, -- 256 * number of the segment + bucket
+  spans BLOB NOT NULL
 );
 
 -- The minutes that attempts add to, in the transactions that store them. A row of the webhook zero sums the whole workspace.
@@ -193,6 +207,34 @@ CREATE TABLE webhook_health (
   opens             INTEGER NOT NULL, -- how often the breaker has opened
   open_until        INTEGER           -- null while it is closed
 );
+
+-- Replays under way and ended. Their deliveries wait in state 3 and are due at created_at, by which they are known.
+CREATE TABLE replays (
+  id           BLOB PRIMARY KEY NOT NULL,
+  workspace_id BLOB NOT NULL,
+  webhook_id   BLOB,             -- null: all of the workspace
+  after_at     INTEGER,          -- when the deliveries were made
+  before_at    INTEGER NOT NULL,
+  status       TEXT NOT NULL,    -- of the deliveries; empty for all
+  types        TEXT NOT NULL,    -- patterns, a JSON array
+  state        TEXT NOT NULL,
+  reason       TEXT NOT NULL,
+  total        INTEGER NOT NULL,
+  at_least     INTEGER NOT NULL, -- there may be more than total
+  done         INTEGER NOT NULL,
+  skipped      INTEGER NOT NULL,
+  withdrawn    INTEGER NOT NULL,
+  place        BLOB NOT NULL,    -- the delivery that was looked at last
+  created_by   BLOB NOT NULL,    -- a key
+  created_at   INTEGER NOT NULL,
+  updated_at   INTEGER NOT NULL,
+  ended_at     INTEGER,          -- null while there is work to do
+  node         BLOB NOT NULL,    -- which does it,
+  lease_until  INTEGER NOT NULL  -- until then
+);
+CREATE INDEX replays_workspace ON replays (workspace_id, id);
+CREATE INDEX replays_unfinished ON replays (updated_at) WHERE ended_at IS NULL;
+CREATE INDEX replays_ended ON replays (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE idempotency (
   workspace_id BLOB NOT NULL,
