@@ -130,8 +130,8 @@ const MaxWaiting = 10000
 
 // Stats is what happened to a webhook's deliveries, or a workspace's, in a span of time.
 type Stats struct {
-	After        Timestamp    `json:"after"`         // where the first step begins
-	Before       Timestamp    `json:"before"`        // where the last step ends
+	After        Timestamp    `json:"after"`  // where the first step begins
+	Before       Timestamp    `json:"before"` // where the last step ends
 	Attempts     int64        `json:"attempts"`
 	Succeeded    int64        `json:"succeeded"`     // deliveries
 	Failed       int64        `json:"failed"`        // deliveries given up
