@@ -10,6 +10,8 @@ type FailureKind struct {
 // FailureKinds are all the kinds, roughly in the order of a call. docs/operations.md and /docs/errors list them.
 func FailureKinds() []FailureKind {
 	return []FailureKind{
+		{"auth", "There is no access token for the call, or the webhook's client certificate has expired.",
+			"See what the sentence says of the token endpoint, and renew the credentials; docs/authentication.md tells how they are used."},
 		{"payload", "The body could not be made as the webhook's `payload` or dialect says.", "Preview the webhook with this event: `postroom webhooks preview`."},
 		{"dns", "The name in the webhook's URL does not exist, or could not be looked up.", "Mend the URL, or the name servers of the machine that Postroom runs on."},
 		{"address_not_allowed", "The URL, or the address behind its name, is one that Postroom may not call, such as a private one; nothing was sent.",
@@ -26,8 +28,6 @@ func FailureKinds() []FailureKind {
 		{"redirect", "The receiver answered 3xx; redirects are not followed.", "Set the webhook's URL to where the redirect leads."},
 		{"gone", "The receiver answered 410: it wants no more. The webhook is paused.", "Resume the webhook when the receiver is back, or delete it."},
 		{"not_json", "The receiver answered 2xx, but not with JSON, which `expect_json` asks for.", "Answer with JSON, or set `expect_json` to false."},
-		{"auth", "There is no access token for the call, or the webhook's client certificate has expired.",
-			"The sentence has what the token endpoint said; docs/authentication.md tells how tokens and certificates are used."},
 		{"event_gone", "The event had been deleted before it could be delivered, so that the delivery was cancelled.", "None is needed; `--retention` says how long events are kept."},
 		{"cancelled", "A test was given up, because Postroom stopped or nobody waited for it any more.", "Test again."},
 		{"internal", "Postroom could not make the call: a fault of its own, or a header that cannot be sent.", "The log of the server has the cause."},
