@@ -125,19 +125,24 @@ type DeliveryFilter struct {
 	Before     time.Time
 }
 
+// MaxWaiting is how far what waits is counted; beyond it, it is told that there are more.
+const MaxWaiting = 10000
+
 // Stats is what happened to a webhook's deliveries, or a workspace's, in a span of time.
 type Stats struct {
-	After        Timestamp    `json:"after"`
-	Before       Timestamp    `json:"before"`
+	After        Timestamp    `json:"after"`  // where the first step begins
+	Before       Timestamp    `json:"before"` // where the last step ends
 	Attempts     int64        `json:"attempts"`
 	Succeeded    int64        `json:"succeeded"`     // deliveries
 	Failed       int64        `json:"failed"`        // deliveries given up
 	Retried      int64        `json:"retried"`       // attempts that failed and are followed by another
+	SuccessRate  *float64     `json:"success_rate"`  // of the attempts, from 0 to 1; null without any
 	LatencyMs    LatencyStats `json:"latency_ms"`    // of attempts that were answered, in milliseconds
 	LastStatus   int          `json:"last_status"`   // of the newest attempt; 0 without an answer
 	LastAt       *Timestamp   `json:"last_at"`       // when the newest attempt began
-	Waiting      int64        `json:"waiting"`       // deliveries that wait now, held ones too
-	WaitingSince *Timestamp   `json:"waiting_since"` // of the oldest of them
+	Waiting      int64        `json:"waiting"`       // deliveries that wait now, held ones too, counted up to MaxWaiting
+	WaitingMore  bool         `json:"waiting_more"`  // there are more than MaxWaiting
+	WaitingSince *Timestamp   `json:"waiting_since"` // when the oldest of them was made
 	Series       []StatsPoint `json:"series"`
 }
 
@@ -151,9 +156,10 @@ type LatencyStats struct {
 
 // StatsPoint is one step of a series.
 type StatsPoint struct {
-	At        Timestamp `json:"at"` // when the step begins
-	Attempts  int64     `json:"attempts"`
-	Succeeded int64     `json:"succeeded"`
-	Failed    int64     `json:"failed"`
-	Retried   int64     `json:"retried"`
+	At        Timestamp     `json:"at"` // when the step begins
+	Attempts  int64         `json:"attempts"`
+	Succeeded int64         `json:"succeeded"`
+	Failed    int64         `json:"failed"`
+	Retried   int64         `json:"retried"`
+	LatencyMs *LatencyStats `json:"latency_ms"` // of what was answered in the step; null for nothing
 }

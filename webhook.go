@@ -13,6 +13,7 @@ type Webhook struct {
 	Status       WebhookStatus `json:"status"`
 	StatusReason string        `json:"status_reason"` // why it is paused or disabled, in a sentence
 	Secrets      int           `json:"secrets"`       // how many secrets sign at present
+	Health       WebhookHealth `json:"health"`        // read-only; it is no part of the version
 	CreatedAt    Timestamp     `json:"created_at"`
 	UpdatedAt    Timestamp     `json:"updated_at"`
 	Version      int64         `json:"-"` // grows with each change; the ETag

@@ -60,6 +60,7 @@ const (
   "retry": {"schedule": ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"], "jitter": 0.1},
   "timeout": "15s", "rate_limit": null, "concurrency": 8, "ordering": "none", "expect_json": false,
   "disable_after": {"failures": 0, "for": "120h"}, "status": "active", "status_reason": "", "secrets": 1,
+  "health": {"failing_since": null, "failures": 0, "failed_deliveries": 0, "open_until": null, "last_status": 200, "last_at": "2026-01-31T09:29:58.412Z"},
   "created_at": "2026-01-31T09:00:00.000Z", "updated_at": "2026-01-31T09:00:00.000Z"`
 	exampleWebhook        = exampleWebhookFields + "\n}"
 	exampleWebhookCreated = exampleWebhookFields + `, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"` + "\n}"
@@ -73,10 +74,12 @@ const (
   "sample": {"order": {"id": 48213, "total": "79.90"}}
 }`
 	exampleStats = `{
-  "after": "2026-01-30T09:30:00.000Z", "before": "2026-01-31T09:30:00.000Z", "attempts": 1290, "succeeded": 1284, "failed": 0, "retried": 6,
+  "after": "2026-01-30T09:00:00.000Z", "before": "2026-01-31T10:00:00.000Z", "attempts": 1290, "succeeded": 1284, "failed": 0, "retried": 6,
+  "success_rate": 0.9953,
   "latency_ms": {"mean": 48.1, "p50": 41.0, "p95": 96.5, "p99": 210.3}, "last_status": 200, "last_at": "2026-01-31T09:29:58.412Z",
-  "waiting": 0, "waiting_since": null,
-  "series": [{"at": "2026-01-31T09:00:00.000Z", "attempts": 57, "succeeded": 57, "failed": 0, "retried": 0}]
+  "waiting": 0, "waiting_more": false, "waiting_since": null,
+  "series": [{"at": "2026-01-31T09:00:00.000Z", "attempts": 57, "succeeded": 57, "failed": 0, "retried": 0,
+    "latency_ms": {"mean": 44.9, "p50": 38.2, "p95": 91.0, "p99": 187.5}}]
 }`
 	exampleReplayInput = `{
   "after": "2026-01-31T09:00:00.000Z", "before": "2026-01-31T10:00:00.000Z", "status": "failed", "types": ["email.*"]

@@ -300,12 +300,12 @@ func (f *fakeApp) RotateSecret(_ context.Context, _ app.Caller, _ string, kind p
 	return f.secret(), "whsec_new", nil
 }
 
-func (f *fakeApp) WebhookStats(ctx context.Context, who app.Caller, _ string, after, before time.Time, step string) (postroom.Stats, error) {
-	return f.WorkspaceStats(ctx, who, after, before, step)
+func (f *fakeApp) WebhookStats(ctx context.Context, who app.Caller, _ string, span app.Span) (postroom.Stats, error) {
+	return f.WorkspaceStats(ctx, who, span)
 }
 
-func (f *fakeApp) WorkspaceStats(_ context.Context, _ app.Caller, after, before time.Time, step string) (postroom.Stats, error) {
-	f.asked = []any{after, before, step}
+func (f *fakeApp) WorkspaceStats(_ context.Context, _ app.Caller, span app.Span) (postroom.Stats, error) {
+	f.asked = []any{span}
 	return postroom.Stats{After: postroom.Timestamp{Time: testTime}, Before: postroom.Timestamp{Time: testTime}}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 )
 
 // The types of parameters below read themselves from a query, each with a sentence of its own when they cannot, and tell huma
@@ -106,11 +107,11 @@ func checkDeliveryStatus(s postroom.DeliveryStatus) error {
 	return nil
 }
 
-// stepParam is how long a step of a series of statistics is.
-type stepParam struct{ s string }
+// byParam is how long each step of a series of statistics is.
+type byParam struct{ s string }
 
 // UnmarshalText refuses what is not a step.
-func (p *stepParam) UnmarshalText(text []byte) error {
+func (p *byParam) UnmarshalText(text []byte) error {
 	p.s = string(text)
 	if !slices.Contains(steps(), p.s) {
 		return errors.New("is one of " + join(steps()))
@@ -119,19 +120,40 @@ func (p *stepParam) UnmarshalText(text []byte) error {
 }
 
 // Schema describes the parameter.
-func (stepParam) Schema(huma.Registry) *huma.Schema {
+func (byParam) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: "string", Enum: anys(steps()), Default: "hour"}
 }
 
-// orDefault is the step, or an hour if none is given.
-func (p stepParam) orDefault() string {
-	if p.s == "" {
-		return "hour"
+func steps() []string {
+	var names []string
+	for _, r := range app.Resolutions() {
+		names = append(names, r.Name)
 	}
-	return p.s
+	return names
 }
 
-func steps() []string { return []string{"minute", "hour", "day"} }
+// periodParam is how long a span of time is.
+type periodParam struct{ d time.Duration }
+
+// UnmarshalText reads a duration, which may also be in days.
+func (p *periodParam) UnmarshalText(text []byte) error {
+	var d postroom.Duration
+	days, isDays := strings.CutSuffix(string(text), "d")
+	if n, err := strconv.Atoi(days); isDays && err == nil && n > 0 && n <= 1000 {
+		p.d = time.Duration(n) * 24 * time.Hour
+		return nil
+	}
+	if err := d.UnmarshalText(text); err != nil || d <= 0 {
+		return errors.New("is a duration such as 30m, 24h or 7d")
+	}
+	p.d = time.Duration(d)
+	return nil
+}
+
+// Schema describes the parameter.
+func (periodParam) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "string", Examples: []any{"24h", "7d"}}
+}
 
 // formatParam is the form of an export.
 type formatParam struct{ s string }

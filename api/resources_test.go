@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 )
 
 func TestEvents(t *testing.T) {
@@ -61,17 +62,23 @@ func TestDeliveries(t *testing.T) {
 func TestStats(t *testing.T) {
 	s := newServer(t)
 	for _, path := range []string{"/v1/stats", "/v1/webhooks/crm/stats"} {
-		if got := s.ok(200, "GET", path+"?after=2026-01-01T00:00:00Z&step=day", ""); !reflect.DeepEqual(got["series"], []any{}) {
-			t.Errorf("%v", got)
+		for query, want := range map[string]app.Span{
+			"":                                       {},
+			"?after=2026-01-01T00:00:00Z&by=day":     {After: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), By: "day"},
+			"?period=90m&by=minute":                  {Period: 90 * time.Minute, By: "minute"},
+			"?period=7d&before=2026-01-08T00:00:00Z": {Period: 7 * 24 * time.Hour, Before: time.Date(2026, 1, 8, 0, 0, 0, 0, time.UTC)},
+		} {
+			if got := s.ok(200, "GET", path+query, ""); !reflect.DeepEqual(got["series"], []any{}) {
+				t.Errorf("%v", got)
+			}
+			if diff := cmp.Diff([]any{want}, s.asked); diff != "" {
+				t.Errorf("%s: %s", query, diff)
+			}
 		}
-		if diff := cmp.Diff([]any{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, "day"}, s.asked); diff != "" {
-			t.Error(diff)
+		s.refused(postroom.CodeInvalid, []string{"?by"}, "GET", path+"?by=week", "")
+		for _, period := range []string{"0s", "-1h", "week", "0d", "9999d", "d"} {
+			s.refused(postroom.CodeInvalid, []string{"?period"}, "GET", path+"?period="+period, "")
 		}
-		s.ok(200, "GET", path, "")
-		if diff := cmp.Diff([]any{time.Time{}, time.Time{}, "hour"}, s.asked); diff != "" {
-			t.Error(diff)
-		}
-		s.refused(postroom.CodeInvalid, []string{"?step"}, "GET", path+"?step=week", "")
 	}
 }
 

@@ -45,8 +45,8 @@ type App interface {
 	HeldDeliveries(ctx context.Context, who app.Caller, ref string) (w postroom.Webhook, n int64, since *time.Time, err error)
 	WebhookSecrets(ctx context.Context, who app.Caller, ref string) ([]postroom.Secret, error)
 	RotateSecret(ctx context.Context, who app.Caller, ref string, kind postroom.SecretKind, given string, overlap time.Duration) (postroom.Secret, string, error)
-	WebhookStats(ctx context.Context, who app.Caller, ref string, after, before time.Time, step string) (postroom.Stats, error)
-	WorkspaceStats(ctx context.Context, who app.Caller, after, before time.Time, step string) (postroom.Stats, error)
+	WebhookStats(ctx context.Context, who app.Caller, ref string, span app.Span) (postroom.Stats, error)
+	WorkspaceStats(ctx context.Context, who app.Caller, span app.Span) (postroom.Stats, error)
 
 	Deliveries(ctx context.Context, who app.Caller, f postroom.DeliveryFilter, q postroom.PageQuery) (postroom.Page[postroom.Delivery], error)
 	Delivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, []postroom.Attempt, error)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/outbound"
@@ -186,73 +185,4 @@ func (a *App) attemptsOf(ctx context.Context, who Caller, some []postroom.Delive
 		}
 	}
 	return nil
-}
-
-// steps are the lengths of the steps of a series.
-func steps() map[string]time.Duration {
-	return map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
-}
-
-// WebhookStats sums what happened to a webhook's deliveries. step is minute, hour (the default) or day; zero times are the
-// last 24 hours.
-func (a *App) WebhookStats(ctx context.Context, who Caller, ref string, after, before time.Time, step string) (postroom.Stats, error) {
-	if err := authorise(who, postroom.RoleViewer); err != nil {
-		return postroom.Stats{}, err
-	}
-	w, err := a.findWebhook(ctx, who, ref)
-	if err != nil {
-		return postroom.Stats{}, err
-	}
-	length, err := a.span(&after, &before, step)
-	if err != nil {
-		return postroom.Stats{}, err
-	}
-	stats, err := a.Store.WebhookStats(ctx, who.Workspace, w.ID, after, before, length)
-	if err != nil {
-		return stats, err
-	}
-	var since *time.Time
-	stats.Waiting, since, err = a.Store.Waiting(ctx, who.Workspace, w.ID)
-	if since != nil {
-		stats.WaitingSince = &postroom.Timestamp{Time: *since}
-	}
-	return stats, err
-}
-
-// WorkspaceStats sums what happened to all deliveries of the workspace.
-func (a *App) WorkspaceStats(ctx context.Context, who Caller, after, before time.Time, step string) (postroom.Stats, error) {
-	if err := authorise(who, postroom.RoleViewer); err != nil {
-		return postroom.Stats{}, err
-	}
-	length, err := a.span(&after, &before, step)
-	if err != nil {
-		return postroom.Stats{}, err
-	}
-	return a.Store.WorkspaceStats(ctx, who.Workspace, after, before, length)
-}
-
-// maxPoints bounds a series.
-const maxPoints = 2000
-
-func (a *App) span(after, before *time.Time, step string) (time.Duration, error) {
-	if step == "" {
-		step = "hour"
-	}
-	length, ok := steps()[step]
-	if !ok {
-		return 0, postroom.Invalid(postroom.CodeInvalid, "?step", "this is minute, hour or day")
-	}
-	if before.IsZero() {
-		*before = a.Now()
-	}
-	if after.IsZero() {
-		*after = before.Add(-24 * time.Hour)
-	}
-	if !after.Before(*before) {
-		return 0, postroom.Invalid(postroom.CodeInvalid, "?after", "this is earlier than before")
-	}
-	if before.Sub(*after)/length > maxPoints {
-		return 0, postroom.Invalid(postroom.CodeInvalid, "?step", "a series has at most %d steps: choose a longer step or a shorter span", maxPoints)
-	}
-	return length, nil
 }

@@ -143,7 +143,7 @@ func (r *rig) now(x postroom.Replay) postroom.Replay {
 // waiting counts what waits for replay to a webhook.
 func (r *rig) waiting(webhook postroom.WebhookID) int64 {
 	r.t.Helper()
-	n, _, err := r.store.Waiting(r.t.Context(), r.who.Workspace, webhook)
+	n, _, _, err := r.store.Waiting(r.t.Context(), r.who.Workspace, webhook)
 	r.must(err)
 	return n
 }

@@ -68,7 +68,26 @@ func (a *App) Webhooks(ctx context.Context, who Caller, q postroom.PageQuery) (p
 	for i, w := range found {
 		webhooks[i] = w.Webhook
 	}
-	return postroom.NewPage(webhooks, limit, cursor, nil, func(w postroom.Webhook) [16]byte { return w.ID }), nil
+	page := postroom.NewPage(webhooks, limit, cursor, nil, func(w postroom.Webhook) [16]byte { return w.ID })
+	return page, a.addHealth(ctx, who, page.Data)
+}
+
+// addHealth looks the health of webhooks up, which are all that there are from the newest, the first, to the oldest.
+func (a *App) addHealth(ctx context.Context, who Caller, webhooks []postroom.Webhook) error {
+	if len(webhooks) == 0 {
+		return nil
+	}
+	health, err := a.Store.WebhookHealths(ctx, who.Workspace, webhooks[len(webhooks)-1].ID, webhooks[0].ID)
+	for i := range webhooks {
+		webhooks[i].Health = health[webhooks[i].ID]
+	}
+	return err
+}
+
+func (a *App) withHealth(ctx context.Context, who Caller, w postroom.Webhook) (postroom.Webhook, error) {
+	one := []postroom.Webhook{w}
+	err := a.addHealth(ctx, who, one)
+	return one[0], err
 }
 
 // Webhook finds a webhook by its id or the caller's uid.
@@ -77,7 +96,10 @@ func (a *App) Webhook(ctx context.Context, who Caller, ref string) (postroom.Web
 		return postroom.Webhook{}, err
 	}
 	w, err := a.findWebhook(ctx, who, ref)
-	return w.Webhook, err
+	if err != nil {
+		return w.Webhook, err
+	}
+	return a.withHealth(ctx, who, w.Webhook)
 }
 
 func (a *App) findWebhook(ctx context.Context, who Caller, ref string) (postroom.StoredWebhook, error) {
@@ -127,7 +149,7 @@ func (a *App) UpdateWebhook(ctx context.Context, who Caller, ref string, ifMatch
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
 	a.Log.Info("webhook changed", "workspace", who.Workspace, "webhook", w.ID, "key", who.Key)
-	return w.Webhook, nil
+	return a.withHealth(ctx, who, w.Webhook)
 }
 
 func (a *App) edit(ctx context.Context, who Caller, w *postroom.StoredWebhook, change func(*postroom.WebhookSettings) error) error {
@@ -234,7 +256,10 @@ func (a *App) HeldDeliveries(ctx context.Context, who Caller, ref string) (w pos
 	if w, err = a.Webhook(ctx, who, ref); err != nil {
 		return w, 0, nil, err
 	}
-	n, since, err = a.Store.Waiting(ctx, who.Workspace, w.ID)
+	n, more, since, err := a.Store.Waiting(ctx, who.Workspace, w.ID)
+	if more {
+		n, err = a.Store.CountQueue(ctx, who.Workspace, w.ID)
+	}
 	return w, n, since, err
 }
 
@@ -261,7 +286,7 @@ func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (
 			begun = time.Now()
 		})
 	} else {
-		n, _, err = a.Store.Waiting(ctx, who.Workspace, w.ID)
+		n, err = a.Store.CountQueue(ctx, who.Workspace, w.ID)
 	}
 	if err != nil {
 		return w.Webhook, n, unavailable(err)

@@ -31,7 +31,7 @@ type Config struct {
 	// What `serve`, `migrate` and `doctor` do. Serve ends when ctx does, after what is under way has ended.
 	Serve   func(ctx context.Context, cfg config.Config) error
 	Migrate func(ctx context.Context, cfg config.Config, out io.Writer) error
-	Doctor  func(ctx context.Context, cfg config.Config, out io.Writer) error
+	Doctor  func(ctx context.Context, cfg config.Config) (server.Checkup, error)
 }
 
 // Terminal says which of the standard streams are a terminal, and how wide it is.

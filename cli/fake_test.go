@@ -28,13 +28,13 @@ const (
 const webhookJSON = `{"id":"` + whk1 + `","uid":null,"name":"Production Webhook","description":"","url":"https://example.com/hooks",` +
 	`"events":["email.sent","email.opened"],"filter":"","dialect":"standard","method":"POST","headers":{},"auth":null,"payload":null,` +
 	`"retry":{"schedule":["5s","5m"],"jitter":0.1},"timeout":"15s","rate_limit":null,"concurrency":8,"ordering":"none","expect_json":false,` +
-	`"disable_after":{"failures":0,"for":"0s"},"status":"active","status_reason":"","secrets":1,"created_at":` + stamp + `,"updated_at":` + stamp + `}`
+	`"disable_after":{"failures":0,"for":"0s"},"status":"active","status_reason":"","secrets":1,"health":{"failing_since":null,"failures":0,"failed_deliveries":0,"open_until":null,"last_status":200,"last_at":` + stamp + `},"created_at":` + stamp + `,"updated_at":` + stamp + `}`
 
 const fullWebhookJSON = `{"id":"` + whk2 + `","uid":"crm-sync","name":"CRM sync","description":"Keeps the CRM in step","url":"https://crm.example.com/hooks",` +
 	`"events":["email.*"],"filter":"event.data.campaign.id == 790","dialect":"cloudcusp","method":"PUT","headers":{"x-tenant":"production","x-a":"b"},` +
 	`"auth":{"type":"bearer","token":"•••"},"payload":{"template":{"email":"{contact_email}"}},"retry":{"schedule":[],"jitter":0},"timeout":"30s",` +
 	`"rate_limit":{"limit":100,"period":"1s"},"concurrency":1,"ordering":"key","expect_json":true,"disable_after":{"failures":10,"for":"120h"},` +
-	`"status":"disabled","status_reason":"10 deliveries in a row failed","secrets":2,"created_at":"2025-12-24T18:00:00.000Z","updated_at":` + stamp + `}`
+	`"status":"disabled","status_reason":"10 deliveries in a row failed","secrets":2,"health":{"failing_since":` + stamp + `,"failures":31,"failed_deliveries":10,"open_until":"2026-01-31T10:35:06.000Z","last_status":0,"last_at":` + stamp + `},"created_at":"2025-12-24T18:00:00.000Z","updated_at":` + stamp + `}`
 
 func deliveryJSON(more string) string {
 	return `{"id":"` + dlv1 + `","event_id":"order-17","event_type":"order.paid","webhook_id":"` + whk1 + `","status":"pending","attempt_count":2,` +
@@ -100,7 +100,8 @@ func answers() map[string]string {
 		"GET /v1/attempts/export":                `{"delivery_id":"` + dlv1 + `",` + goodAttempt[1:] + "}\n",
 		"GET " + webhook + "/secrets":            page(`{"id":"`+sec1+`","kind":"hmac","created_at":`+stamp+`,"expires_at":"2026-02-01T09:30:00.000Z"}`, `{"id":"`+sec1+`","kind":"ed25519","public_key":"whpk_x","created_at":`+stamp+`,"expires_at":null}`),
 		"POST " + webhook + "/secrets":           `201 {"id":"` + sec1 + `","kind":"ed25519","public_key":"whpk_x","created_at":` + stamp + `,"expires_at":null,"secret":"whsk_y"}`,
-		"GET " + webhook + "/stats":              `{"after":"2026-01-30T10:30:00.000Z","before":"2026-01-31T10:30:00.000Z","attempts":12345,"succeeded":12000,"failed":12,"retried":333,"latency_ms":{"mean":20.5,"p50":8.25,"p95":80,"p99":12345},"last_status":200,"last_at":` + stamp + `,"waiting":7,"waiting_since":` + stamp + `,"series":[{"at":"2026-01-31T09:00:00.000Z","attempts":3,"succeeded":2,"failed":1,"retried":0}]}`,
+		"GET /v1/stats":                          `{"after":"2026-01-30T10:00:00.000Z","before":"2026-01-31T11:00:00.000Z","attempts":0,"succeeded":0,"failed":0,"retried":0,"success_rate":null,"latency_ms":{"mean":0,"p50":0,"p95":0,"p99":0},"last_status":0,"last_at":null,"waiting":10000,"waiting_more":true,"waiting_since":` + stamp + `,"series":[]}`,
+		"GET " + webhook + "/stats":              `{"after":"2026-01-30T10:30:00.000Z","before":"2026-01-31T10:30:00.000Z","attempts":12345,"succeeded":12000,"failed":12,"retried":333,"success_rate":0.97205,"latency_ms":{"mean":20.5,"p50":8.25,"p95":80,"p99":12345},"last_status":200,"last_at":` + stamp + `,"waiting":7,"waiting_more":false,"waiting_since":` + stamp + `,"series":[{"at":"2026-01-31T09:00:00.000Z","attempts":3,"succeeded":2,"failed":1,"retried":0,"latency_ms":{"mean":20.5,"p50":8.25,"p95":80,"p99":12345}},{"at":"2026-01-31T10:00:00.000Z","attempts":0,"succeeded":0,"failed":0,"retried":0,"latency_ms":null}]}`,
 		"POST /v1/events":                        `202 {"id":"order-17","type":"order.paid","time":` + stamp + `,"duplicate":false,"webhooks":["` + whk1 + `","` + whk2 + `"]}`,
 		"GET /v1/events":                         page(eventJSON+"}", `{"id":"`+evt1+`","type":"email.opened","time":"2025-12-31T22:30:00.000Z","published_at":"2025-12-31T22:30:00.000Z","data":{}}`),
 		"GET /v1/events/order-17":                eventJSON + `,"deliveries":[` + deliveryJSON("") + `]}`,

@@ -17,7 +17,7 @@ type grammar struct {
 
 	Serve   serveCmd   `cmd:"" group:"server" help:"Start the server."`
 	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database to this version's schema."`
-	Doctor  doctorCmd  `cmd:"" group:"server" help:"Check the settings, the database and the network."`
+	Doctor  doctorCmd  `cmd:"" group:"server" help:"Find trouble, and explain it."`
 	Demo    demoCmd    `cmd:"" group:"try" help:"See it work: a server, a receiver and a hundred events."`
 	Bench   benchCmd   `cmd:"" group:"try" help:"Measure this machine against a bare forwarder."`
 
@@ -27,6 +27,7 @@ type grammar struct {
 	EventTypes eventTypesCmd `cmd:"" name:"event-types" group:"use" help:"The catalogue of event types, and your own."`
 	Webhooks   webhooksCmd   `cmd:"" group:"use" help:"Where events are delivered to."`
 	Deliveries deliveriesCmd `cmd:"" group:"use" help:"What was delivered, and what was not."`
+	Stats      statsCmd      `cmd:"" group:"use" help:"What happened to all deliveries."`
 	Attempts   attemptsCmd   `cmd:"" group:"use" help:"The calls that were made for deliveries."`
 	Replays    replaysCmd    `cmd:"" group:"use" help:"Deliver again what was delivered, or was not."`
 
@@ -93,5 +94,5 @@ func foreign(flag *kong.Flag, node *kong.Node) bool {
 	case node.Group.Key == "try":
 		return flag.Name != "output-format"
 	}
-	return runsServer(node)
+	return runsServer(node) && (flag.Name != "output-format" || node.Name != "doctor")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/server"
 )
 
 type serveCmd struct{}
@@ -64,11 +65,44 @@ type doctorCmd struct{}
 
 // Help is shown by `postroom doctor --help`.
 func (doctorCmd) Help() string {
-	return `It changes nothing, and takes the same settings as "serve".`
+	return `It looks at the disk, the database and its settings, the clock, the secret key, leases, what waits and why, and receivers that fail. It changes nothing, takes the same settings as "serve",
+and may be run beside a server. Its exit status is 1 if there is trouble, and 0 if there are only warnings.`
 }
 
 // Run examines the installation.
-func (doctorCmd) Run(s *session) error { return s.withSettings(s.Doctor) }
+func (doctorCmd) Run(s *session) error {
+	cfg, err := s.settings()
+	if err != nil {
+		return err
+	}
+	if s.Doctor == nil {
+		return errors.New("this build has no server")
+	}
+	c, err := s.Doctor(s.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.show(c, func(p *screen) { p.checkup(c) }); err != nil || c.OK {
+		return err
+	}
+	return errFailed
+}
+
+func (p *screen) checkup(c server.Checkup) {
+	for _, f := range c.Findings {
+		mark := p.paint(green, "✓")
+		switch f.Status {
+		case server.Warning:
+			mark = p.paint(yellow, "!")
+		case server.Trouble:
+			mark = p.paint(red, "✗")
+		}
+		p.printf("%s %-15s  %s\n", mark, f.Check, clean(f.Finding))
+		if f.Advice != "" {
+			p.printf("%19s%s\n", "", p.paint(dim, clean(f.Advice)))
+		}
+	}
+}
 
 func (s *session) withSettings(do func(context.Context, config.Config, io.Writer) error) error {
 	cfg, err := s.settings()

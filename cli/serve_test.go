@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/server"
 )
 
 // servers are the commands that run a server, or work on one's database.
@@ -26,7 +27,10 @@ func runServer(t *testing.T, environ []string, fail error, args ...string) (got 
 			return fail
 		}
 		c.Serve = func(ctx context.Context, cfg config.Config) error { return take(ctx, cfg, c.Stdout) }
-		c.Migrate, c.Doctor = take, take
+		c.Migrate = take
+		c.Doctor = func(ctx context.Context, cfg config.Config) (server.Checkup, error) {
+			return server.Checkup{OK: true}, take(ctx, cfg, c.Stdout)
+		}
 	}}, args...)
 	return got, r
 }
@@ -39,7 +43,7 @@ func TestServerCommandsTakeSettings(t *testing.T) {
 	for _, command := range servers() {
 		cfg, r := runServer(t, []string{"POSTROOM_LISTEN=:1", "POSTROOM_MAX_BODY=3MiB"}, nil,
 			command, "--listen", ":9090", "--allow-net", "10.0.0.0/8,fd00::/8", "--allow-net=192.168.0.0/16", "--allow-http", "--dev=false", "--config", file)
-		if r.exit != exitOK || r.stdout != "done\n" {
+		if r.exit != exitOK || !strings.HasPrefix(r.stdout, "done\n") {
 			t.Fatalf("%s: exit %d, %s%s", command, r.exit, r.stdout, r.stderr)
 		}
 		if cfg.Listen != ":9090" || len(cfg.AllowNets) != 3 || !cfg.AllowHTTP || cfg.Dev || cfg.Retention != 48*time.Hour || cfg.MaxBody != 3<<20 {
@@ -89,6 +93,29 @@ func TestBuildWithoutServer(t *testing.T) {
 		if r.exit != exitFailed || r.stderr != "postroom: this build has no server\n" {
 			t.Errorf("%s: exit %d, %s", command, r.exit, r.stderr)
 		}
+	}
+}
+
+// TestDoctor shows findings, and fails when there is trouble.
+func TestDoctor(t *testing.T) {
+	doctor := func(c server.Checkup, args ...string) ran {
+		return run(t, newFakeServer(t), given{change: func(with *Config) {
+			with.Doctor = func(context.Context, config.Config) (server.Checkup, error) { return c, nil }
+		}}, append([]string{"doctor"}, args...)...)
+	}
+	c := server.Checkup{OK: true, Findings: []server.Finding{{Check: "disk", Status: server.Well, Finding: "There is room."},
+		{Check: "queue", Status: server.Warning, Finding: "One waits.", Advice: "Have patience."}}}
+	want := "✓ disk             There is room.\n! queue            One waits.\n                   Have patience.\n"
+	if r := doctor(c, "-o", "table"); r.exit != exitOK || r.stdout != want || r.stderr != "" {
+		t.Errorf("exit %d, %s%s", r.exit, r.stdout, r.stderr)
+	}
+	c.OK = false
+	c.Findings[0] = server.Finding{Check: "disk", Status: server.Trouble, Finding: "It is full."}
+	if r := doctor(c, "-o", "table"); r.exit != exitFailed || !strings.HasPrefix(r.stdout, "✗ disk             It is full.\n") || r.stderr != "" {
+		t.Errorf("exit %d, %s%s", r.exit, r.stdout, r.stderr)
+	}
+	if r := doctor(c); r.exit != exitFailed || !strings.Contains(r.stdout, `"status": "trouble"`) || !strings.Contains(r.stdout, `"ok": false`) {
+		t.Errorf("exit %d, %s%s", r.exit, r.stdout, r.stderr)
 	}
 }
 

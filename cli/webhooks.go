@@ -113,6 +113,36 @@ func webhookStatus(w postroom.Webhook) cell {
 	return c
 }
 
+// webhookHealth is how a receiver has been doing, in a word or two.
+func webhookHealth(h postroom.WebhookHealth) cell {
+	switch {
+	case h.FailingSince == nil && h.LastAt == nil:
+		return val("-")
+	case h.FailingSince == nil:
+		return cell{"ok", green}
+	case h.OpenUntil != nil:
+		return cell{plural(h.Failures, "failure", "failures") + ", waits", red}
+	}
+	return cell{plural(h.Failures, "failure", "failures"), yellow}
+}
+
+// healthDetails is all that is known of how a receiver has been doing.
+func healthDetails(p *screen, h postroom.WebhookHealth) (fields []field) {
+	health := field{label: "Health", value: webhookHealth(h)}
+	if h.FailingSince != nil {
+		health.note = "since " + p.time(h.FailingSince.Time)
+	}
+	if h.OpenUntil != nil {
+		health.value.text = plural(h.Failures, "failure", "failures")
+		health.note += ", next try at " + p.time(h.OpenUntil.Time)
+	}
+	fields = append(fields, health)
+	if h.LastAt != nil {
+		fields = append(fields, field{label: "Last attempt", value: val(lastAttempt(p, h.LastStatus, h.LastAt))})
+	}
+	return fields
+}
+
 type webhookListCmd struct{ listFlags }
 
 // Run lists the webhooks.
@@ -128,11 +158,11 @@ func (cmd webhookListCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	t := newTable("ID", "NAME", "STATUS", "EVENTS", "URL")
+	t := newTable("ID", "NAME", "STATUS", "HEALTH", "EVENTS", "URL")
 	return showList(s, list, more, "There are no webhooks. `postroom webhooks create` makes one.", t, func(p *screen, w postroom.Webhook) {
 		status := webhookStatus(w)
 		status.text = string(w.Status)
-		t.row(val(w.ID.String()), val(w.Name), status, val(strings.Join(w.Events, ",")), val(w.URL))
+		t.row(val(w.ID.String()), val(w.Name), status, webhookHealth(w.Health), val(strings.Join(w.Events, ",")), val(w.URL))
 	})
 }
 
@@ -190,6 +220,7 @@ func webhookDetails(p *screen, w postroom.Webhook) []field {
 	return slices.Concat(
 		[]field{{label: "Name", value: val(w.Name)}, {label: "Description", value: val(w.Description)}, {label: "UID", value: val(uid)}},
 		webhookSummary(w),
+		healthDetails(p, w.Health),
 		[]field{
 			{label: "Filter", value: val(w.Filter)},
 			{label: "Dialect", value: val(w.Dialect)},

@@ -110,9 +110,9 @@ func webhookRoutes() []route {
 			}, `POST /v1/webhooks/crm/secrets {"kind":"ed25519","overlap":"0s"}`, []any{"whsk_x", "whpk_y"}},
 		{"WebhookStats", `{"attempts":3,"latency_ms":{"p99":12.5},"series":[{"at":"2026-01-31T09:00:00.000Z","attempts":3}]}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
-				s, err := c.WebhookStats(ctx, "crm", client.StatsQuery{After: morning, Step: "hour"})
+				s, err := c.WebhookStats(ctx, "crm", client.StatsQuery{After: morning, By: "hour"})
 				return []any{s.Attempts, s.LatencyMs.P99, len(s.Series)}, err
-			}, "GET /v1/webhooks/crm/stats?after=2026-01-31T09%3A00%3A00.000Z&step=hour", []any{int64(3), 12.5, 1}},
+			}, "GET /v1/webhooks/crm/stats?after=2026-01-31T09%3A00%3A00.000Z&by=hour", []any{int64(3), 12.5, 1}},
 		{"Stats", `{"attempts":3}`, func(ctx context.Context, c *client.Client) (any, error) {
 			s, err := c.Stats(ctx, client.StatsQuery{})
 			return s.Attempts, err

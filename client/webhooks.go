@@ -255,15 +255,19 @@ func (c *Client) RotateSecret(ctx context.Context, ref string, in RotateInput) (
 
 // StatsQuery chooses a span of time, and how it is divided.
 type StatsQuery struct {
-	After, Before time.Time // zero for the last 24 hours
-	Step          string    // minute, hour or day; an hour if empty
+	Period        time.Duration // how long it is: before Before or now, or from After on; zero for one that suits By
+	After, Before time.Time     // two of the three at most
+	By            string        // minute, hour or day; an hour if empty
 }
 
 func (q StatsQuery) values() url.Values {
 	v := url.Values{}
 	filter(v).time("after", q.After)
 	filter(v).time("before", q.Before)
-	filter(v).text("step", q.Step)
+	filter(v).text("by", q.By)
+	if q.Period != 0 {
+		v.Set("period", postroom.Duration(q.Period).String())
+	}
 	return v
 }
 

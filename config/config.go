@@ -30,6 +30,8 @@ type Config struct {
 	Lease           time.Duration // how long a delivery is a node's, unless it renews that; what a dead node held is free after it
 	ShutdownTimeout time.Duration // how long a stop waits for what is under way
 
+	OTLPEndpoint *url.URL // of the OpenTelemetry collector that traces go to; nil for none
+
 	LogLevel  slog.Level
 	LogFormat LogFormat
 }

@@ -40,6 +40,8 @@ func TestRefusals(t *testing.T) {
 		{"--max-body=99999999999999GiB", `--max-body is "99999999999999GiB", but must be a size from 1KiB to 256MiB, such as 512KiB, 1MiB or 1048576`},
 		{"--max-body=1 mebibyte", `--max-body is "1 mebibyte", but must be a size from 1KiB to 256MiB, such as 512KiB, 1MiB or 1048576`},
 		{"--proxy=ftp://user:w0rd@proxy", `--proxy is "ftp://user:xxxxx@proxy", but must be a URL such as http://proxy.example.com:3128, with http, https or socks5`},
+		{"--otlp-endpoint=localhost:4318", `--otlp-endpoint is "localhost:4318", but must be a URL such as http://localhost:4318`},
+		{"--otlp-endpoint=http://user:w0rd@collector?x=y", `--otlp-endpoint is "http://user:xxxxx@collector?x=y", but must be a URL such as http://localhost:4318`},
 		{"--log-level=loud", `--log-level is "loud", but must be debug, info, warn or error`},
 		{"--log-format=xml", `--log-format is "xml", but must be json or text`},
 		{"--lease=4999ms", `--lease is "4999ms", but must be a duration from 5s to 1h, such as 1m`},

@@ -90,6 +90,7 @@ func settingCases() []settingCase {
 		{"max_body", "2097152", "", func(c config.Config) any { return c.MaxBody }, int64(2 << 20)},
 		{"max_body", "2MB", "", func(c config.Config) any { return c.MaxBody }, int64(2e6)},
 		{"proxy", "socks5://user:word@proxy.example.com:1080", "", func(c config.Config) any { return c.Proxy.String() }, "socks5://user:word@proxy.example.com:1080"},
+		{"otlp_endpoint", "https://collector.example.com/v1/traces", "", func(c config.Config) any { return c.OTLPEndpoint.String() }, "https://collector.example.com/v1/traces"},
 		{"log_level", "warn", "", func(c config.Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"log_format", "text", "", func(c config.Config) any { return c.LogFormat }, config.LogText},
 		{"lease", "10s", "", func(c config.Config) any { return c.Lease }, 10 * time.Second},

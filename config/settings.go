@@ -144,6 +144,19 @@ func Settings() []Setting {
 			redact: redactURL,
 		},
 		{
+			Flag: "otlp-endpoint", Env: "POSTROOM_OTLP_ENDPOINT", Key: "otlp_endpoint", Holder: "URL", Absent: "none",
+			Meaning: "OpenTelemetry collector (OTLP over HTTP) that traces go to",
+			Allowed: "a URL such as http://localhost:4318",
+			set:     func(c *Config, v []string) error { return setOTLPEndpoint(&c.OTLPEndpoint, v[0]) },
+			show: func(c *Config) string {
+				if c.OTLPEndpoint == nil {
+					return ""
+				}
+				return redactURL(c.OTLPEndpoint.String())
+			},
+			redact: redactURL,
+		},
+		{
 			Flag: "log-level", Env: "POSTROOM_LOG_LEVEL", Key: "log_level", Holder: "LEVEL", Default: "info",
 			Meaning: "least level that is logged: debug, info, warn or error",
 			Allowed: "debug, info, warn or error",

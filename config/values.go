@@ -190,6 +190,18 @@ func setProxy(to **url.URL, value string) error {
 	return nil
 }
 
+func setOTLPEndpoint(to **url.URL, value string) error {
+	if value == "" {
+		return nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return errValue
+	}
+	*to = u
+	return nil
+}
+
 func setLogLevel(to *slog.Level, value string) error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(value)) {
 		return errValue // slog also reads WARN+2, which nobody has asked for

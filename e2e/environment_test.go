@@ -29,7 +29,7 @@ func doctor(t *testing.T, set settings, unwell bool, parts ...string) string {
 	if set.binary == "" {
 		set.binary = testenv.Binary(t)
 	}
-	out, err := set.command("doctor").CombinedOutput()
+	out, err := set.command("doctor", "-o", "table").CombinedOutput()
 	status := 0
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -88,14 +88,14 @@ func execSQLite(t *testing.T, file, text string, args ...any) {
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	empty := settings{dir: t.TempDir()}
-	doctor(t, empty, true, "✓ disk", "✗ database", "there is no database postroom-data/postroom.db", "the first start makes it")
+	doctor(t, empty, true, "✓ disk", "✗ database", "here is no database postroom-data/postroom.db", "the first start makes it")
 
 	s, x, _ := stoppedServer(t, 3)
-	doctor(t, again(s), false, "✓ disk", "✓ files", "✓ database", "sqlite 3.", "✓ clock", "opens all 1 signing secrets", "nothing waits", "nothing listens")
+	doctor(t, again(s), false, "✓ disk", "✓ files", "✓ database", "sqlite 3.", "✓ clock", "opens all 1 secrets and credentials", "Nothing waits", "Nothing listens")
 	s.start(t)
 	set := again(s)
 	set.flags = append(set.flags, "--listen", strings.TrimPrefix(s.address(), "http://"))
-	doctor(t, set, false, "something listens")
+	doctor(t, set, false, "Something listens")
 	x.s = s
 	if got := must(newClient(t, s, x.key).EventTypes(t.Context()))(t); len(got) == 0 {
 		t.Error("the server does not answer any more")
@@ -296,7 +296,7 @@ func TestClockSetBack(t *testing.T) {
 func TestDoctorOnPostgres(t *testing.T) {
 	t.Parallel()
 	url := testenv.Postgres(t)
-	doctor(t, settings{dir: t.TempDir(), database: url}, false, "✓ database", "it is empty")
+	doctor(t, settings{dir: t.TempDir(), database: url}, false, "✓ database", "It is empty")
 	s := startServer(t, settings{database: url})
 	x := newTenant(t, s)
 	doctor(t, again(s), false, "✓ database", "postgres", "partitions", "✓ clock", "✓ secret key")

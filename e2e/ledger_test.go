@@ -117,7 +117,9 @@ func readLedger(t testing.TB, s settings, workspace string) *ledger {
 		l.attempts[id] = append(l.attempts[id], a)
 		return err
 	})
-	each("SELECT webhook_id, sum(attempts), sum(succeeded) FROM rollups WHERE workspace_id = $1 GROUP BY webhook_id", func(rows *sql.Rows) error {
+	each(`SELECT webhook_id, sum(attempts), sum(succeeded) FROM (
+		SELECT webhook_id, attempts, succeeded FROM rollups_open WHERE workspace_id = $1 UNION ALL
+		SELECT webhook_id, attempts, succeeded FROM rollups WHERE workspace_id = $1 AND step = 60) AS r GROUP BY webhook_id`, func(rows *sql.Rows) error {
 		var id postroom.WebhookID
 		var s sums
 		err := rows.Scan(&id, &s.attempts, &s.succeeded)

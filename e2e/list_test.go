@@ -137,7 +137,7 @@ func publicPages(x *tenant) {
 	for path, c := range map[string]struct{ kind, holds string }{
 		"/healthz":        {"application/json", `"status":"ok"`},
 		"/readyz":         {"application/json", `"status":"ok"`},
-		"/metrics":        {"text/plain", "postroom_attempts_total "},
+		"/metrics":        {"text/plain", "postroom_attempts_in_flight "},
 		"/openapi.json":   {"application/openapi+json", `"openapi":"3.1`},
 		"/docs":           {"text/html", "/v1/webhooks"},
 		"/docs/errors":    {"text/html", "unknown_event_type"},
@@ -158,8 +158,8 @@ func publicPages(x *tenant) {
 		}
 	}
 	metrics := string(x.s.do(x.t, call{method: http.MethodGet, path: "/metrics"}).body)
-	for _, name := range []string{"postroom_deliveries_succeeded_total", "postroom_commits_total", "postroom_attempts_in_flight",
-		`postroom_http_request_seconds_count{method="POST",route="/v1/events",status="202"}`, "postroom_info{version=", "go_goroutines", "process_resident_memory_bytes"} {
+	for _, name := range []string{"postroom_queue_deliveries{queue=\"retry\"}", "postroom_commits_total", "postroom_lanes{state=\"open\"}", "postroom_commit_writes_bucket{le=\"1\"}",
+		`postroom_http_request_seconds_count{method="POST",route="/v1/events",status="202"}`, "postroom_build_info{version=", "go_goroutines", "process_resident_memory_bytes"} {
 		if !strings.Contains(metrics, "\n"+name) {
 			x.t.Errorf("/metrics has no %s", name)
 		}

@@ -130,7 +130,7 @@ func statistics(x *tenant) {
 		got                                  postroom.Stats
 		attempts, succeeded, failed, retried int64
 	}{
-		"webhook":   {must(x.api.WebhookStats(x.t.Context(), w.ID.String(), client.StatsQuery{Step: "minute"}))(x.t), 5, 2, 1, 2},
+		"webhook":   {must(x.api.WebhookStats(x.t.Context(), w.ID.String(), client.StatsQuery{By: "minute"}))(x.t), 5, 2, 1, 2},
 		"workspace": {must(x.api.Stats(x.t.Context(), client.StatsQuery{}))(x.t), 6, 3, 1, 2},
 		"before":    {must(x.api.Stats(x.t.Context(), client.StatsQuery{Before: time.Now().Add(-time.Hour)}))(x.t), 0, 0, 0, 0},
 	} {

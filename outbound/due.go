@@ -144,6 +144,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 		return err
 	}
 	failpoint.Hit(failpoint.TakeOverCommitted)
+	e.metrics.takenOver.Add(n)
 	e.log.Warn("deliveries of which the lease had run out were taken over", "deliveries", n)
 	return e.discover(ctx)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/failpoint"
+	"github.com/postroom/postroom/internal/tracing"
 )
 
 // Store is what the engine needs of the database; *store.Store has it.
@@ -30,6 +31,7 @@ type Store interface {
 	TakeOver(ctx context.Context, now time.Time) (int64, error)
 	MendOrder(ctx context.Context, after postroom.OrderCursor, now time.Time, limit int) (next postroom.OrderCursor, freed []postroom.Due, err error)
 	Failing(ctx context.Context, visit func(webhook postroom.WebhookID, h postroom.Health)) error
+	CountQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (int64, error)
 
 	Subscriptions(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.Subscription, int64, error)
 	Revisions(ctx context.Context) (map[postroom.WorkspaceID]int64, error)
@@ -55,6 +57,7 @@ type Config struct {
 	UserAgent string
 	Now       func() time.Time // nil for time.Now
 	Log       *slog.Logger     // nil for none
+	Trace     *tracing.Tracer  // nil for none
 	// Shared tells that other nodes use the same database, so that their changes must be looked for.
 	Shared bool
 	// Workers bounds how many attempts are under way at once; 0 for 2048. A workspace has at most a half of those that the others
@@ -74,6 +77,7 @@ type Engine struct {
 	ids           *postroom.IDs
 	now           func() time.Time
 	log           *slog.Logger
+	trace         *tracing.Tracer
 	lease, drain  time.Duration
 	maxWorkers    int
 	checkRevision bool
@@ -85,7 +89,7 @@ type Engine struct {
 	lanes    *lanes
 	results  chan *postroom.Finish
 	abandon  chan struct{} // closed when nothing is waited for any more
-	metrics  Metrics
+	metrics  *Metrics
 
 	watchers watchers
 	workers  sync.WaitGroup
@@ -113,7 +117,7 @@ func New(c Config) *Engine {
 		c.SenderAs = func(egress.Identity) Sender { return c.Sender }
 	}
 	return &Engine{
-		store: c.Store, sender: c.Sender, ids: c.IDs, now: c.Now, log: c.Log, lease: c.Lease, drain: c.Drain, maxWorkers: c.Workers,
+		store: c.Store, sender: c.Sender, ids: c.IDs, now: c.Now, log: c.Log, trace: c.Trace, lease: c.Lease, drain: c.Drain, maxWorkers: c.Workers,
 		checkRevision: c.Shared,
 		matchers:      matchers{store: c.Store, filters: c.Filters, dialects: c.Dialects, log: c.Log, ready: map[postroom.WorkspaceID]*subscriptions{}},
 		targets: targets{store: c.Store, opener: c.Opener, dialects: c.Dialects, userAgent: c.UserAgent, now: c.Now, sender: c.Sender, senderAs: c.SenderAs,
@@ -121,6 +125,7 @@ func New(c Config) *Engine {
 		lanes:   newLanes(c.Now, c.Workers),
 		results: make(chan *postroom.Finish, maxResults),
 		abandon: make(chan struct{}),
+		metrics: newMetrics(),
 	}
 }
 
@@ -255,10 +260,12 @@ func (e *Engine) attempt(ctx context.Context, target *Target, job *postroom.Job)
 	failpoint.Hit(failpoint.AttemptBegun)
 	var f *postroom.Finish
 	at := e.now()
-	if e.guarded(job, func() { f = e.call(ctx, target, job, at) }) {
-		return f
+	span := e.trace.Attempt(ctx, job, target.Method, at)
+	if !e.guarded(job, func() { f = e.call(ctx, target, job, at, span) }) {
+		f = e.failed(target, job, at, egress.KindInternal, "Postroom failed to make the call; its log has the cause.")
 	}
-	return e.failed(target, job, at, egress.KindInternal, "Postroom failed to make the call; its log has the cause.")
+	span.Attempted(f)
+	return f
 }
 
 // guarded runs a step of a delivery; false when it panicked, which is a defect that must not end the process.
@@ -274,7 +281,7 @@ func (e *Engine) guarded(job *postroom.Job, step func()) (done bool) {
 }
 
 // call builds, signs, sends and decides.
-func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at time.Time) *postroom.Finish {
+func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at time.Time, span tracing.Span) *postroom.Finish {
 	if target.gone {
 		return &postroom.Finish{Job: job, Outcome: postroom.Outcome{State: postroom.StateCancelled}}
 	}
@@ -287,6 +294,9 @@ func (e *Engine) call(ctx context.Context, target *Target, job *postroom.Job, at
 		return e.failed(target, job, at, kind, "The body of the call could not be made: "+err.Error()+".")
 	}
 	sign(c, target, job.Event.PublicID(), at)
+	for _, h := range span.Headers() {
+		c.header.set(h.Name, h.Value)
+	}
 	failpoint.Hit(failpoint.AttemptBuilt)
 	a, result := e.send(ctx, target, c, at)
 	failpoint.Hit(failpoint.AttemptSent)

@@ -230,6 +230,18 @@ func (s *fakeStore) Failing(_ context.Context, visit func(postroom.WebhookID, po
 	})
 }
 
+func (s *fakeStore) CountQueue(_ context.Context, _ postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, err error) {
+	err = s.do("CountQueue", func() error {
+		for _, d := range s.queue {
+			if d.webhook == webhook {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
 func (s *fakeStore) Claim(_ context.Context, webhook postroom.WebhookID, state postroom.DeliveryState, now, until time.Time, limit int) (jobs []*postroom.Job, err error) {
 	err = s.do("Claim", func() error {
 		for _, d := range s.waiting(webhook, state) {

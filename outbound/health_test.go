@@ -165,6 +165,28 @@ func TestFailuresDisable(t *testing.T) {
 	})
 }
 
+// TestDisabledTellsWhatIsHeld counts what waits for a webhook when it is disabled.
+func TestDisabledTellsWhatIsHeld(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.webhook("a", func(w *storedHook) {
+			w.Retry.Schedule, w.Disable, w.Concurrency = []postroom.Duration{}, postroom.DisableAfter{Failures: 1}, 1
+		})
+		r.out.on("a", status(500))
+		r.publish(0, 5)
+		time.Sleep(time.Second)
+		for _, e := range r.events() {
+			if e.Type == eventDisabled {
+				checkOwn(t, e)
+				if !strings.Contains(string(e.Data), `"held":4`) {
+					t.Errorf("the event's data are %s, and four deliveries are held", e.Data)
+				}
+				return
+			}
+		}
+		t.Error("no event tells that the webhook was disabled")
+	})
+}
+
 func TestRecovered(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.webhook("a", func(w *storedHook) { w.Retry.Schedule = manyTimes(50, time.Minute) })

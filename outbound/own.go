@@ -50,7 +50,7 @@ func (e *Engine) judge(ctx context.Context, target *Target, f *postroom.Finish) 
 		cause(eventGivenUp, givenUpData(target, f))
 	}
 	if f.Outcome.Stop == postroom.WebhookDisabled {
-		cause(eventDisabled, appendError(failingData(target, after), a.Error))
+		cause(eventDisabled, e.disabledData(ctx, target, f, after))
 	}
 	if before.Open() && after.Healthy() {
 		cause(eventRecovered, failingData(target, before))
@@ -91,6 +91,21 @@ func failingData(target *Target, h postroom.Health) []byte {
 	dst := appendWebhook(nil, target)
 	dst = payload.AppendInt(payload.AppendKey(dst, "failures"), int64(h.Failures))
 	return payload.AppendTime(payload.AppendKey(dst, "failing_since"), h.FailingSince)
+}
+
+// disabledData counts what is held, which is left out when it cannot be counted: the webhook is disabled all the same. The delivery of the
+// result is still leased; it is held too unless it was given up.
+func (e *Engine) disabledData(ctx context.Context, target *Target, f *postroom.Finish, h postroom.Health) []byte {
+	dst := appendError(failingData(target, h), f.Attempt.Error)
+	held, err := e.store.CountQueue(ctx, target.WorkspaceID, target.ID)
+	if err != nil {
+		e.log.Warn("what is held for a webhook could not be counted", "webhook", target.ID, "error", err)
+		return dst
+	}
+	if f.Outcome.State != postroom.StateRetry {
+		held--
+	}
+	return payload.AppendInt(payload.AppendKey(dst, "held"), max(held, 0))
 }
 
 func givenUpData(target *Target, f *postroom.Finish) []byte {

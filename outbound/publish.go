@@ -26,8 +26,12 @@ const maxRematches = 10
 
 // Publish matches events, stores them with their deliveries in one commit, and hands those deliveries to their lanes for
 // which there is room. When it returns without an error all of it is durable; it does not give up before that is known.
-func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
-	ctx = context.WithoutCancel(ctx)
+func (e *Engine) Publish(ctx context.Context, events []*Outgoing) (err error) {
+	if len(events) == 0 {
+		return nil
+	}
+	ctx, span := e.trace.Publish(context.WithoutCancel(ctx), events[0].Event.WorkspaceID, len(events))
+	defer func() { span.End(err) }()
 	for try := 0; len(events) > 0; try++ {
 		pubs := make([]*postroom.Publication, len(events))
 		var index *subscriptions // the same for all: when it is stale, none of them may get ahead of those before it
@@ -42,13 +46,17 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) error {
 				of = o.Event.WorkspaceID
 			}
 			p := e.prepare(o, index)
+			e.trace.Begun(ctx, o.Event.ID)
 			if try >= maxRematches {
 				p.Revision = 0 // what changed meanwhile may or may not be seen; the event is not refused for it
 			}
 			pubs[i] = p
 		}
 		failpoint.Hit(failpoint.PublishBegun)
-		if err := e.store.Publish(ctx, pubs); err != nil {
+		waiting := e.trace.Commit(ctx)
+		err := e.store.Publish(ctx, pubs)
+		if waiting.End(err); err != nil {
+			e.metrics.unpublished.Add(int64(len(pubs)))
 			e.cancelReservations(pubs)
 			return err
 		}
@@ -109,6 +117,7 @@ func (e *Engine) published(pubs []*postroom.Publication, events []*Outgoing) (ag
 			e.Changed(p.Event.WorkspaceID, postroom.WebhookID{})
 			again = append(again, o)
 		case p.Duplicate != nil:
+			e.metrics.duplicates.Add(1)
 			e.cancelReservations(pubs[i : i+1])
 			o.Duplicate = p.Duplicate
 		default:
@@ -121,6 +130,7 @@ func (e *Engine) published(pubs []*postroom.Publication, events []*Outgoing) (ag
 
 // handOver gives the deliveries that are stored to their lanes. What is parked comes when its turn does.
 func (e *Engine) handOver(p *postroom.Publication) {
+	e.metrics.published.Add(1)
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
 		switch leased := d.State == postroom.StateLeased; {

@@ -9,9 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/outbound"
 )
 
-// metrics are what Prometheus reads at /metrics.
+// metrics are what Prometheus reads at /metrics. What each of them means stands in docs/operations.md, which a test compares with
+// them.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
@@ -26,29 +28,11 @@ func newMetrics(p *parts) *metrics {
 			[]string{"method", "route", "status"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "postroom_http_panics_total", Help: "Requests whose handler panicked: defects of Postroom."}),
 	}
-	m.registry.MustRegister(m.requests, m.panics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	counter := func(name, help string, read func() int64) {
-		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(read()) }))
-	}
-	gauge := func(name, help string, read func() int64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(read()) }))
-	}
-	e, s := p.engine, p.store
-	counter("postroom_attempts_total", "Attempts that were made and stored.", func() int64 { return e.Counts().Attempts })
-	counter("postroom_deliveries_succeeded_total", "Deliveries that the receiver took.", func() int64 { return e.Counts().Succeeded })
-	counter("postroom_deliveries_failed_total", "Deliveries that were given up.", func() int64 { return e.Counts().Failed })
-	counter("postroom_deliveries_retried_total", "Attempts that failed and are followed by another.", func() int64 { return e.Counts().Retried })
-	counter("postroom_deliveries_cancelled_total", "Deliveries that were cancelled because their webhook or event is gone.", func() int64 { return e.Counts().Cancelled })
-	counter("postroom_deliveries_lost_total", "Attempts whose delivery another node had taken over.", func() int64 { return e.Counts().Lost })
-	counter("postroom_attempt_panics_total", "Attempts that panicked: defects of Postroom.", func() int64 { return e.Counts().Panics })
-	gauge("postroom_attempts_in_flight", "Attempts under way.", func() int64 { return e.Counts().InFlight })
-	gauge("postroom_deliveries_held_in_memory", "Deliveries that this node has leased.", func() int64 { return e.Counts().Held })
-	gauge("postroom_deliveries_held_bytes", "Bytes of event data in memory.", func() int64 { return e.Counts().HeldBytes })
-	gauge("postroom_lanes", "Webhooks that have a lane in memory.", func() int64 { return e.Counts().Lanes })
-	counter("postroom_commits_total", "Transactions that writers shared.", func() int64 { return s.Metrics().Commits.Value() })
-	counter("postroom_commit_writes_total", "Writes that shared those transactions.", func() int64 { return s.Metrics().Ops.Value() })
-	counter("postroom_commit_failures_total", "Transactions that failed.", func() int64 { return s.Metrics().Failed.Value() })
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postroom_info", Help: "The version, as a label.",
+	e, s := p.engine.Metrics(), p.store.Metrics()
+	m.registry.MustRegister(m.requests, m.panics, e.Attempts, e.Seconds, e.Wait, s.Writes, s.Seconds, p.upkeepDone,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&readings{engine: p.engine, counters: counterReadings(p), lanes: laneGauges(), queue: p.readings})
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postroom_build_info", Help: "1; the version is a label.",
 		ConstLabels: prometheus.Labels{"version": p.version}}, func() float64 { return 1 }))
 	return m
 }
@@ -66,4 +50,86 @@ func (m *metrics) observe(o api.Observation) {
 	if o.Panicked {
 		m.panics.Inc()
 	}
+}
+
+// reading is one metric of which the engine or the store keeps the value.
+type reading struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func(c outbound.Counts) int64
+}
+
+func counterReadings(p *parts) []reading {
+	counter := func(name, help string, read func(outbound.Counts) int64) reading {
+		return reading{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue, read}
+	}
+	gauge := func(name, help string, read func(outbound.Counts) int64) reading {
+		return reading{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, read}
+	}
+	s := p.store.Metrics()
+	return []reading{
+		counter("postroom_events_published_total", "Events that were stored.", func(c outbound.Counts) int64 { return c.Published }),
+		counter("postroom_events_duplicate_total", "Events that were not stored again.", func(c outbound.Counts) int64 { return c.Duplicates }),
+		counter("postroom_events_unpublished_total", "Events that could not be stored.", func(c outbound.Counts) int64 { return c.Unpublished }),
+		counter("postroom_attempt_panics_total", "Attempts that panicked: defects of Postroom.", func(c outbound.Counts) int64 { return c.Panics }),
+		counter("postroom_deliveries_cancelled_total", "Deliveries that were cancelled because their webhook is gone.", func(c outbound.Counts) int64 { return c.Cancelled }),
+		counter("postroom_leases_taken_over_total", "Deliveries of which a lease had run out.", func(c outbound.Counts) int64 { return c.TakenOver }),
+		gauge("postroom_attempts_in_flight", "Attempts under way.", func(c outbound.Counts) int64 { return c.InFlight }),
+		gauge("postroom_memory_deliveries", "Deliveries that this node holds.", func(c outbound.Counts) int64 { return c.Held }),
+		gauge("postroom_memory_bytes", "Event data of what this node holds.", func(c outbound.Counts) int64 { return c.HeldBytes }),
+		gauge("postroom_workers", "Workers, busy or idle.", func(c outbound.Counts) int64 { return c.Workers }),
+		gauge("postroom_results_waiting", "Results of attempts that wait to be stored.", func(c outbound.Counts) int64 { return c.Results }),
+		counter("postroom_commits_total", "Transactions that writers shared.", func(outbound.Counts) int64 { return s.Commits.Value() }),
+		counter("postroom_commit_failures_total", "Transactions that failed.", func(outbound.Counts) int64 { return s.Failed.Value() }),
+	}
+}
+
+// laneGauge is the number of lanes in one state.
+type laneGauge struct {
+	state string
+	read  func(c outbound.LaneCounts) int
+}
+
+func laneGauges() []laneGauge {
+	return []laneGauge{
+		{"stopped", func(c outbound.LaneCounts) int { return c.Stopped }},
+		{"open", func(c outbound.LaneCounts) int { return c.Open }},
+		{"active", func(c outbound.LaneCounts) int { return c.Active }},
+		{"limited", func(c outbound.LaneCounts) int { return c.Limited }},
+		{"crowded", func(c outbound.LaneCounts) int { return c.Crowded }},
+		{"ready", func(c outbound.LaneCounts) int { return c.Ready }},
+		{"idle", func(c outbound.LaneCounts) int { return c.Idle }},
+	}
+}
+
+// readings collects what the engine, the store and the database know, once for each time that it is asked.
+type readings struct {
+	engine   *outbound.Engine
+	counters []reading
+	lanes    []laneGauge
+	queue    *queueReadings
+}
+
+var (
+	lanesDesc          = prometheus.NewDesc("postroom_lanes", "Webhooks that have a lane in memory, by its state.", []string{"state"}, nil)
+	laneWorkspacesDesc = prometheus.NewDesc("postroom_lane_workspaces", "Workspaces that have a lane in memory.", nil, nil)
+	idleWorkersDesc    = prometheus.NewDesc("postroom_workers_idle", "Workers that wait for work.", nil, nil)
+)
+
+// Describe is part of prometheus.Collector. What it describes is checked with each collection instead.
+func (r *readings) Describe(chan<- *prometheus.Desc) {}
+
+// Collect is part of prometheus.Collector.
+func (r *readings) Collect(out chan<- prometheus.Metric) {
+	counts := r.engine.Counts()
+	for _, c := range r.counters {
+		out <- prometheus.MustNewConstMetric(c.desc, c.kind, float64(c.read(counts)))
+	}
+	lanes := r.engine.LaneCounts()
+	for _, l := range r.lanes {
+		out <- prometheus.MustNewConstMetric(lanesDesc, prometheus.GaugeValue, float64(l.read(lanes)), l.state)
+	}
+	out <- prometheus.MustNewConstMetric(laneWorkspacesDesc, prometheus.GaugeValue, float64(lanes.Workspaces))
+	out <- prometheus.MustNewConstMetric(idleWorkersDesc, prometheus.GaugeValue, float64(lanes.IdleWorkers))
+	r.queue.collect(out)
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/catalogue"
@@ -20,6 +22,7 @@ import (
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/seal"
+	"github.com/postroom/postroom/internal/tracing"
 	"github.com/postroom/postroom/outbound"
 	"github.com/postroom/postroom/store"
 )
@@ -30,6 +33,10 @@ type parts struct {
 	store   *store.Store
 	engine  *outbound.Engine
 	app     *app.App
+
+	trace      *tracing.Tracer      // nil for none
+	upkeepDone *prometheus.GaugeVec // when each task of upkeep was last done
+	readings   *queueReadings
 }
 
 // open opens the database and puts the parts together.
@@ -54,6 +61,10 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	tracer, err := openTracer(ctx, cfg, version, log)
+	if err != nil {
+		return nil, err
+	}
 	db, err := store.Open(ctx, store.Config{URL: databaseURL(cfg), Node: postroom.NewID[postroom.NodeKind](time.Now()), Log: log, Check: fits(sealer)})
 	if err != nil {
 		return nil, err
@@ -67,11 +78,20 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	}
 	ids := &postroom.IDs{}
 	engine := outbound.New(outbound.Config{Store: db, Sender: sender,
-		SenderAs: func(id egress.Identity) outbound.Sender { return sender.As(id) }, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log,
+		SenderAs: func(id egress.Identity) outbound.Sender { return sender.As(id) }, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log, Trace: tracer,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Dialects: dialects, Sealer: sealer, IDs: ids, Log: log,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
-	return &parts{version, db, engine, application}, nil
+	return &parts{version: version, store: db, engine: engine, app: application, trace: tracer, upkeepDone: newUpkeepDone(),
+		readings: &queueReadings{store: db, dir: cfg.Database.Dir(), log: log, now: time.Now}}, nil
+}
+
+// openTracer makes the tracer that the settings ask for; nil for none.
+func openTracer(ctx context.Context, cfg config.Config, version string, log *slog.Logger) (*tracing.Tracer, error) {
+	if cfg.OTLPEndpoint == nil {
+		return nil, nil
+	}
+	return tracing.New(ctx, tracing.Config{Endpoint: cfg.OTLPEndpoint, Version: version, Log: log})
 }
 
 // fits refuses a database that was sealed with another key, before it is migrated.

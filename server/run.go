@@ -51,6 +51,7 @@ func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.store.Close()) }()
+	defer p.endTraces(ctx, cfg, log)
 	key, err := p.app.Bootstrap(ctx, cfg.AdminKey.Reveal())
 	if err != nil {
 		return err
@@ -110,6 +111,15 @@ func profile(file string) (stop func() error, err error) {
 	}, nil
 }
 
+// endTraces hands over the spans that are left; a collector that does not answer does not hold up a stop for long.
+func (p *parts) endTraces(ctx context.Context, cfg config.Config, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(2*time.Second, cfg.ShutdownTimeout/4))
+	defer cancel()
+	if err := p.trace.Shutdown(ctx); err != nil {
+		log.Warn("the last traces could not be handed to the collector", "error", err)
+	}
+}
+
 // The times that a client gets. Bodies and answers have no bound of their own here: an export may stream for long, and
 // the API bounds what it reads.
 const (
@@ -127,7 +137,7 @@ func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Liste
 
 	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer endStreams()
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 64 << 10,
+	server := &http.Server{Handler: p.trace.Handler(mux), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return streams }, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))

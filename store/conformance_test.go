@@ -36,7 +36,6 @@ func conformance() map[string]func(*fixture) {
 		"Deliveries":        testDeliveries,
 		"Attempts":          testAttempts,
 		"AttemptOddText":    testAttemptOddText,
-		"Stats":             testStats,
 		"Claim":             testClaim,
 		"ClaimOrder":        testClaimOrder,
 		"ClaimRace":         testClaimRace,

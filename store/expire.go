@@ -34,10 +34,15 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 		bound int64
 	}{
 		{"expire_event_keys", micros(now.Add(-keyLife))}, {"expire_idempotency", micros(now)},
-		{"expire_rollups", micros(before)}, {"expire_replays", micros(before)}, {"expire_secrets", micros(now)},
+		{"expire_replays", micros(before)}, {"expire_secrets", micros(now)},
 	}
 	for _, e := range small {
-		if err := deleteInSteps(ctx, s.backend, e.name, e.bound, progress); err != nil {
+		if err := deleteInSteps(ctx, s.backend, e.name, progress, e.bound); err != nil {
+			return err
+		}
+	}
+	for _, step := range RollupSteps() {
+		if err := expireRollups(ctx, s.backend, step, now, progress); err != nil {
 			return err
 		}
 	}
@@ -52,21 +57,29 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 func expireByDelete(ctx context.Context, b backend, before time.Time, progress func(int64)) error {
 	first := postroom.FirstID[postroom.DeliveryKind](before)
 	for _, name := range []string{"expire_attempts", "expire_deliveries", "expire_events"} {
-		if err := deleteInSteps(ctx, b, name, first[:], progress); err != nil {
+		if err := deleteInSteps(ctx, b, name, progress, first[:]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func deleteInSteps(ctx context.Context, b backend, name string, bound any, progress func(int64)) error {
+// expireRollups deletes the rollups of one step that are older than they are kept. One step more is left, so that a span of
+// just that length is whole.
+func expireRollups(ctx context.Context, b backend, step RollupStep, now time.Time, progress func(int64)) error {
+	return deleteInSteps(ctx, b, "expire_rollups", progress, int64(step.Length/time.Second), micros(now.Add(-step.Keep-step.Length)))
+}
+
+// deleteInSteps runs a text that deletes up to its last argument of rows until none is left.
+func deleteInSteps(ctx context.Context, b backend, name string, progress func(int64), args ...any) error {
+	args = append(args, expireStep)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		var n int64
 		err := b.write(ctx, func(q querier) (err error) {
-			n, err = q.exec(ctx, name, bound, expireStep)
+			n, err = q.exec(ctx, name, args...)
 			return err
 		})
 		if err != nil || n == 0 {

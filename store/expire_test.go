@@ -45,6 +45,8 @@ func TestExpire(t *testing.T) {
 			}
 		}
 
+		_, err := f.s.Compact(f.ctx, now)
+		f.must(err)
 		for _, at := range []time.Time{before.Add(-time.Microsecond), before, {}} { // the last has not ended
 			r := f.replay(workspace, postroom.ReplayFilter{Before: noon()})
 			if !at.IsZero() {
@@ -67,7 +69,8 @@ func TestExpire(t *testing.T) {
 			"events":                        f.number("SELECT count(*) FROM events"),
 			"deliveries":                    f.number("SELECT count(*) FROM deliveries"),
 			"attempts":                      f.number("SELECT count(*) FROM attempts"),
-			"rollups":                       f.number("SELECT count(*) FROM rollups"),
+			"rollups by minute":             f.number("SELECT count(*) FROM rollups WHERE step = 60"), // of the webhook and the workspace
+			"rollups by hour":               f.number("SELECT count(*) FROM rollups WHERE step = 3600") - 6,
 			"answers":                       f.number("SELECT count(*) FROM idempotency") + 1,
 			"secrets of the webhook":        f.number("SELECT count(*) FROM webhook_secrets WHERE webhook_id = $1", webhook),
 			"webhooks":                      f.number("SELECT count(*) FROM webhooks"),
@@ -94,6 +97,14 @@ func TestExpire(t *testing.T) {
 			}
 		}
 
+		f.must(f.s.Expire(f.ctx, before, now.Add(58*day), nil))
+		if hours, days := f.number("SELECT count(*) FROM rollups WHERE step = 3600"), f.number("SELECT count(*) FROM rollups WHERE step = 86400"); hours != 2 || days != 8 {
+			t.Errorf("after 60 days there are %d hours and %d days, want 2 and 8", hours, days)
+		}
+		f.must(f.s.Expire(f.ctx, before, now.Add(402*day), nil))
+		if rollups := f.number("SELECT count(*) FROM rollups"); rollups != 0 {
+			t.Errorf("after 400 days there are %d rollups", rollups)
+		}
 		f.must(f.s.Expire(f.ctx, before, now, func(n int64) { t.Errorf("the second time, %d rows were deleted", n) }))
 		f.must(f.s.Expire(f.ctx, before, now, nil))
 	})

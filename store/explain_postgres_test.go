@@ -129,6 +129,13 @@ func TestPostgresPlans(t *testing.T) {
 		"order_next":                  {[]any{webhook, "17"}, []string{"webhook_id", "order_key"}},
 		"order_parked":                {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
 		"newest_event":                {nil, nil},
+		"queue_stuck":                 {[]any{later}, []string{"state"}},
+		"event_oldest":                {nil, nil},
+		"queue_state_count":           {[]any{int64(1)}, []string{"state"}},
+		"queue_state_oldest":          {[]any{int64(1)}, []string{"workspace_id", "state"}},
+		"queue_state_due":             {[]any{int64(1)}, []string{"state"}},
+		"queue_waiting":               {[]any{workspace, webhook, 10001}, []string{"webhook_id"}},
+		"queue_waiting_workspace":     {[]any{workspace, 10001}, []string{"workspace_id"}},
 	}
 	large := regexp.MustCompile(`\b(FROM|JOIN|UPDATE) (events|deliveries|attempts)\b`)
 	for name, text := range f.s.texts {

@@ -141,7 +141,7 @@ func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
 }
 
 var (
-	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|replays|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
+	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|rollups_open|replays|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
 	placeholder = regexp.MustCompile(`\?\d+`)
 	onlyOwner   = regexp.MustCompile(`\(workspace_id=\?\)`)
 )
@@ -154,24 +154,26 @@ func TestSQLitePlans(t *testing.T) {
 
 	// These read a whole table, each for a reason: it is small, or the step is bounded, or it happens once.
 	wholeTable := map[string]string{
-		"workspace_list": "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
+		"rollup_open_oldest": "small, and for the doctor",
+		"queue_state_oldest": "one look into the index for each workspace",
+		"workspace_list":     "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
 		"newest_event": "of each workspace, which are few, one row", "expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
 		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
 		"replay_leave": "the few that have not ended, when a node ends", "replay_void": "the few that have not ended, at the start",
 		"replay_unfinished": "the few that have not ended",
 	}
-	// These look at all rows of a workspace on purpose; newest_event ends at the first.
-	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "key_list", "key_delete_all",
+	// These look at all rows of a workspace on purpose; newest_event and event_oldest end at the first.
+	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
 		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
-		"webhook_stopped", "purge_replays", "replay_waiting", "newest_event"}
+		"webhook_stopped", "purge_replays", "replay_waiting", "newest_event", "event_oldest"}
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
 		"queue_claim":                 "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
 		"queue_next_due":              "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_take_over":             "deliveries_queue (state=?)",
 		"queue_count":                 "COVERING INDEX deliveries_queue (state=? AND webhook_id=?)",
-		"queue_oldest":                "deliveries_queue (state=? AND webhook_id=?)",
+		"queue_oldest":                "deliveries_webhook_trouble (webhook_id=? AND state=?)",
 		"queue_discard":               "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_webhooks":              "deliveries_queue (state=? AND webhook_id>?)",
 		"queue_backlog":               "deliveries_queue (state<?)",
@@ -198,8 +200,6 @@ func TestSQLitePlans(t *testing.T) {
 		"event_by_uid":                "events_uid (workspace_id=? AND uid=?)",
 		"event_key_get":               "(workspace_id=? AND key=?)",
 		"attempt_list":                "(delivery_id=?)",
-		"rollup_webhook":              "(webhook_id=? AND minute>? AND minute<?)",
-		"rollup_workspace":            "rollups_workspace (workspace_id=? AND minute>? AND minute<?)",
 		"key_by_digest":               "(digest=?)",
 		"webhook_by_uid":              "webhooks_uid (workspace_id=? AND uid=?)",
 		"webhook_older":               "webhooks_workspace (workspace_id=? AND id<?)",
@@ -209,7 +209,16 @@ func TestSQLitePlans(t *testing.T) {
 		"order_promote":               "deliveries_line (webhook_id=? AND order_key=? AND state<?)",
 		"order_next":                  "deliveries_line ((webhook_id,order_key)>(?,?))",
 		"order_parked":                "(workspace_id=? AND id=?)",
-		"webhook_stopped":             "webhooks_stopped (workspace_id=?)",
+		"queue_waiting_workspace":     "deliveries_trouble (workspace_id=? AND state=?)",
+		"queue_stuck":                 "deliveries_queue (state=?)",
+		"queue_state_count":           "COVERING INDEX deliveries_queue (state=?)",
+		"queue_state_oldest":          "deliveries_trouble (workspace_id=? AND state=?)",
+		"queue_state_due":             "deliveries_queue (state=? AND webhook_id>?)",
+		"queue_waiting":               "deliveries_queue (state=? AND webhook_id=?)",
+		"rollup_series":               "(workspace_id=? AND webhook_id=? AND step=? AND starts_at>? AND starts_at<?)",
+		"rollup_take":                 "((workspace_id,webhook_id,minute,node)>(?,?,?,?))",
+		"expire_rollups":              "rollups_age (step=? AND starts_at<?)",
+		"webhook_health_page":         "(workspace_id=? AND webhook_id=? AND step=?)",
 	}
 	for name, text := range f.s.texts {
 		highest := 0

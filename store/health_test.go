@@ -1,6 +1,7 @@
 package store
 
 import (
+	"testing"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -69,6 +70,46 @@ func testHealth(f *fixture) {
 	fin.Health = &closed
 	f.must(f.s.Finish(f.ctx, []*postroom.Finish{fin}))
 	f.equal("all that fail in the end", failing(), map[postroom.WebhookID]postroom.Health{})
+}
+
+// TestWebhookHealths looks at what people see of webhooks' health, before and after statistics are moved.
+func TestWebhookHealths(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
+		workspace, other := f.workspace("one"), f.workspace("other")
+		quiet, well, failing, deleted := f.webhook(workspace), f.webhook(workspace), f.webhook(workspace), f.webhook(workspace)
+		theirs := f.webhook(other)
+		f.finish(f.leased(workspace, noon(), well)[0], at(-time.Minute), 500)
+		f.finish(f.leased(workspace, noon(), well)[0], at(time.Minute), 204)
+		f.finish(f.leased(other, noon(), theirs)[0], at(time.Minute), 200)
+		fin := finishOf(f.leased(workspace, noon(), failing)[0], at(3*time.Minute), 0, postroom.Outcome{State: postroom.StateRetry, NextAt: at(time.Hour)})
+		fin.Health = &postroom.Health{Failures: 12, FailedDeliveries: 2, FailingSince: at(-time.Hour), Opens: 1, OpenUntil: at(10 * time.Minute)}
+		f.must(f.s.Finish(f.ctx, []*postroom.Finish{fin}))
+		f.must(f.s.DeleteWebhook(f.ctx, workspace, deleted, noon(), func(postroom.StoredWebhook) error { return nil }))
+
+		pointer := func(at time.Time) *postroom.Timestamp { return &postroom.Timestamp{Time: at} }
+		all := map[postroom.WebhookID]postroom.WebhookHealth{
+			quiet: {},
+			well:  {LastStatus: 204, LastAt: pointer(at(time.Minute))},
+			failing: {FailingSince: pointer(at(-time.Hour)), Failures: 12, FailedDeliveries: 2, OpenUntil: pointer(at(10 * time.Minute)),
+				LastAt: pointer(at(3 * time.Minute))},
+		}
+		for _, moved := range []time.Duration{0, 3 * time.Minute, 24 * time.Hour} {
+			_, err := f.s.Compact(f.ctx, at(moved))
+			f.must(err)
+			got, err := f.s.WebhookHealths(f.ctx, workspace, quiet, deleted)
+			f.must(err)
+			f.equal("the health of all", got, all)
+			if got, err = f.s.WebhookHealths(f.ctx, workspace, well, well); err != nil || len(got) != 1 {
+				t.Errorf("one is %v, %v", got, err)
+			}
+		}
+		// A day that is newer than what comes late counts.
+		f.finish(f.leased(workspace, noon(), well)[0], at(-2*time.Minute), 503)
+		got, err := f.s.WebhookHealths(f.ctx, workspace, quiet, deleted)
+		f.must(err)
+		f.equal("the health of all", got, all)
+	})
 }
 
 // testCausedEvents ends attempts that cause events of Postroom's own, which are stored with them.

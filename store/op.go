@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -114,10 +113,3 @@ func guarded(f func() error) (err error) {
 }
 
 var errPanic = errors.New("panic in a change")
-
-type counter struct{ n atomic.Int64 }
-
-func (c *counter) add(n int) { c.n.Add(int64(n)) }
-
-// Value is the count so far.
-func (c *counter) Value() int64 { return c.n.Load() }

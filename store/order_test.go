@@ -184,7 +184,7 @@ func testOrderDiscard(f *fixture) {
 		f.ordered(workspace, webhook, at(time.Minute), postroom.StateFresh, "0"), f.ordered(workspace, webhook, at(time.Minute), postroom.StateFresh, "1")}
 	f.publish(kept...)
 	head := f.claim(webhook, postroom.StateFresh, at(time.Hour), 1)[0]
-	if n, _, err := f.s.Waiting(f.ctx, workspace, webhook); err != nil || n != int64(len(pubs)+3) {
+	if n, _, _, err := f.s.Waiting(f.ctx, workspace, webhook); err != nil || n != int64(len(pubs)+3) {
 		f.t.Errorf("%d wait (%v)", n, err)
 	}
 	n, err := f.s.DiscardQueue(f.ctx, workspace, webhook, at(30*time.Second), "discarded", func(int64) {})

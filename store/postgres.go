@@ -23,7 +23,6 @@ import (
 type postgresStore struct {
 	texts   map[string]string
 	metrics *Metrics
-	node    postroom.NodeID
 	pool    *pgxpool.Pool
 	db      *sql.DB // the same connections, for the named SQL
 
@@ -62,7 +61,7 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	if err != nil {
 		return nil, nil, named("PostgreSQL", err)
 	}
-	s := &postgresStore{texts: texts, metrics: metrics, node: c.Node, pool: pool, db: stdlib.OpenDBFromPool(pool), ops: make(chan *op, 4096)}
+	s := &postgresStore{texts: texts, metrics: metrics, pool: pool, db: stdlib.OpenDBFromPool(pool), ops: make(chan *op, 4096)}
 	s.db.SetMaxIdleConns(0) // the pool keeps them
 	var applied []string
 	if !c.ReadOnly {
@@ -71,9 +70,11 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 			return nil, nil, named("PostgreSQL", err)
 		}
 	}
-	for range committers {
+	for i := range committers {
+		node := c.Node // each has rollups of its own: they would wait for each other's commits else
+		node[len(node)-1] ^= byte(i)
 		s.stopped.Add(1)
-		go s.run()
+		go s.run(node)
 	}
 	return s, applied, nil
 }
@@ -187,12 +188,12 @@ func (s *postgresStore) add(ctx context.Context, a addedDeliveries) error {
 func (s *postgresStore) purged(context.Context) error { return nil }
 
 // run is one committer.
-func (s *postgresStore) run() {
+func (s *postgresStore) run(node postroom.NodeID) {
 	defer s.stopped.Done()
 	var batch []*op
 	for first := range s.ops {
 		batch = collect(first, s.ops, batch)
-		s.commit(batch)
+		s.commit(node, batch)
 		for i, o := range batch {
 			close(o.done)
 			batch[i] = nil
@@ -202,21 +203,20 @@ func (s *postgresStore) run() {
 
 // commit runs the ops in one transaction. When it fails for a reason of its own, each op gets a transaction of its
 // own, so that one cannot take the others with it.
-func (s *postgresStore) commit(batch []*op) {
-	err := s.commitTogether(batch)
+func (s *postgresStore) commit(node postroom.NodeID, batch []*op) {
+	err := s.commitTogether(node, batch)
 	switch {
 	case err == nil:
-		s.metrics.Ops.add(len(batch))
 	case lostConnection(err):
 	case len(batch) > 1:
 		for i := range batch {
-			s.commit(batch[i : i+1])
+			s.commit(node, batch[i:i+1])
 		}
 		return
 	case noPartition(err) && batch[0].pubs != nil:
 		err = s.publishOnNewDay(batch[0].pubs)
 	case noPartition(err) && batch[0].fins != nil:
-		err = s.finishWhatIsThere(batch[0].fins)
+		err = s.finishWhatIsThere(node, batch[0].fins)
 	}
 	for _, o := range batch {
 		o.err = err
@@ -243,7 +243,7 @@ func (s *postgresStore) publishOnNewDay(pubs []*postroom.Publication) error {
 }
 
 // finishWhatIsThere ends attempts of which some deliveries were dropped with their day: of those there is nothing to store.
-func (s *postgresStore) finishWhatIsThere(fins []*postroom.Finish) error {
+func (s *postgresStore) finishWhatIsThere(node postroom.NodeID, fins []*postroom.Finish) error {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	var workspaces, ids [][]byte
@@ -262,7 +262,7 @@ func (s *postgresStore) finishWhatIsThere(fins []*postroom.Finish) error {
 	}); err != nil {
 		return err
 	}
-	var work postgresBatch
+	work := postgresBatch{node: node}
 	for _, f := range fins {
 		if f.Lost = true; there[f.Job.DeliveryID] {
 			work.fins = append(work.fins, f)
@@ -282,18 +282,19 @@ func lostConnection(err error) bool {
 	return !errors.Is(err, errRaced) && !errors.Is(err, errPanic)
 }
 
-func (s *postgresStore) commitTogether(batch []*op) error {
-	var work postgresBatch
+func (s *postgresStore) commitTogether(node postroom.NodeID, batch []*op) error {
+	began := time.Now()
+	work := postgresBatch{node: node}
 	for _, o := range batch {
 		work.pubs = append(work.pubs, o.pubs...)
 		work.fins = append(work.fins, o.fins...)
 		work.dues = append(work.dues, o.dues...)
 	}
 	if err := guarded(func() error { return s.attemptCommit(work) }); err != nil {
-		s.metrics.Failed.add(1)
+		s.metrics.failed()
 		return err
 	}
-	s.metrics.Commits.add(1)
+	s.metrics.committed(len(batch), time.Since(began))
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 // postgresBatch is the work of one shared commit.
 type postgresBatch struct {
+	node postroom.NodeID // whose rollups it adds to
 	pubs []*postroom.Publication
 	fins []*postroom.Finish
 	dues []dueChange
@@ -91,7 +92,7 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	}
 	queueRevisions(batch, pubs)
 	queueEvents(batch, pubs, ends)
-	s.queueFinishes(batch, work.fins)
+	s.queueFinishes(batch, work)
 	queueDues(batch, work.dues)
 	queuePromotions(batch, work.fins)
 	if err := send(ctx, tx, batch); err != nil {
@@ -307,7 +308,8 @@ func pointer(s string) *string {
 }
 
 // queueFinishes ends attempts. The bounds on the ids let the planner leave out the partitions that hold none of them.
-func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish) {
+func (s *postgresStore) queueFinishes(batch *pgx.Batch, work postgresBatch) {
+	fins := work.fins
 	if len(fins) == 0 {
 		return
 	}
@@ -360,10 +362,9 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, fins []*postroom.Finish)
 		return err
 	})
 	for _, sum := range sums.sorted() {
-		args := []any{sum.workspace[:], sum.webhook[:], sum.minute, s.node[:], sum.attempts, sum.succeeded, sum.failed, sum.retried,
-			sum.answered, sum.latencyUs, sum.statusCode, sum.at}
-		for _, n := range sum.classes {
-			args = append(args, n)
+		args := []any{sum.workspace[:], sum.webhook[:], sum.startsAt, work.node[:]}
+		for _, value := range sum.values() {
+			args = append(args, value)
 		}
 		batch.Queue(s.texts["rollup_add"], args...)
 	}

@@ -13,6 +13,7 @@ import (
 type conn interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
 // querier runs the named texts on a connection.
@@ -40,6 +41,25 @@ func (q querier) exec(ctx context.Context, name string, args ...any) (int64, err
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
 	return res.RowsAffected()
+}
+
+// execEach runs a named text once for each row of arguments.
+func (q querier) execEach(ctx context.Context, name string, rows [][]any) (err error) {
+	text, err := q.text(name)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	prepared, err := q.PrepareContext(ctx, text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, prepared.Close()) }()
+	for _, args := range rows {
+		if _, err := prepared.ExecContext(ctx, args...); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // each runs a named text and calls scan for each row; scan reads the row with its argument.

@@ -89,13 +89,14 @@ func (s *Store) TakeOver(ctx context.Context, now time.Time) (n int64, err error
 	return n, err
 }
 
-// Waiting counts a webhook's deliveries in the queue, and says since when the first has been due.
-func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, since *time.Time, err error) {
+// Waiting counts a webhook's deliveries in the queue up to postroom.MaxWaiting, and says whether there are more and when the
+// oldest was made.
+func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, more bool, since *time.Time, err error) {
 	err = s.read(ctx, func(q querier) error {
-		if err := q.one(ctx, "queue_count", []any{&n}, workspace, webhook); err != nil || n == 0 {
+		if n, more, since, err = waiting(ctx, q, "queue_waiting", workspace, webhook); err != nil || !more {
 			return err
 		}
-		for _, state := range queueStates() {
+		for _, state := range queueStates() { // but for what is leased, which was counted first
 			var id postroom.DeliveryID
 			err := q.one(ctx, "queue_oldest", []any{&id}, workspace, webhook, int64(state))
 			if errors.Is(err, errNoRow) {
@@ -104,13 +105,40 @@ func (s *Store) Waiting(ctx context.Context, workspace postroom.WorkspaceID, web
 			if err != nil {
 				return err
 			}
-			if at := id.Time(); since == nil || at.Before(*since) {
+			if at := id.Time(); at.Before(*since) {
 				since = &at
 			}
 		}
 		return nil
 	})
-	return n, since, err
+	return n, more, since, err
+}
+
+// WaitingOf is Waiting for all webhooks of a workspace, without what nodes have leased. When there are more, the oldest is that of
+// those counted.
+func (s *Store) WaitingOf(ctx context.Context, workspace postroom.WorkspaceID) (n int64, more bool, since *time.Time, err error) {
+	err = s.read(ctx, func(q querier) error {
+		n, more, since, err = waiting(ctx, q, "queue_waiting_workspace", workspace)
+		return err
+	})
+	return n, more, since, err
+}
+
+func waiting(ctx context.Context, q querier, name string, args ...any) (n int64, more bool, since *time.Time, err error) {
+	var oldest postroom.DeliveryID
+	err = q.one(ctx, name, []any{&n, &oldest}, append(args, postroom.MaxWaiting+1)...)
+	if errors.Is(err, errNoRow) {
+		return 0, false, nil, nil
+	}
+	at := oldest.Time()
+	return min(n, postroom.MaxWaiting), n > postroom.MaxWaiting, &at, err
+}
+
+// CountQueue counts a webhook's deliveries in the queue, however many there are. It is for what a person does, not for what is
+// looked at again and again.
+func (s *Store) CountQueue(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID) (n int64, err error) {
+	err = s.read(ctx, func(q querier) error { return q.one(ctx, "queue_count", []any{&n}, workspace, webhook) })
+	return n, err
 }
 
 // discardStep is how many deliveries one transaction of a discard takes.
@@ -155,28 +183,4 @@ func (a addedDeliveries) insert(ctx context.Context, q querier) error {
 		}
 	}
 	return nil
-}
-
-// Backlog is what waits for one webhook.
-type Backlog struct {
-	WebhookID postroom.WebhookID
-	Status    string // of the webhook
-	Waiting   int64
-	Since     time.Time // when the first was or will be due
-	Stuck     int64     // leased ones whose lease ran out more than a minute ago
-}
-
-// Backlog lists the webhooks for which most waits. It reads the index of the whole queue: it is for the doctor.
-func (s *Store) Backlog(ctx context.Context, now time.Time, limit int) (all []Backlog, err error) {
-	err = s.read(ctx, func(q querier) error {
-		return q.each(ctx, "queue_backlog", func(row func(...any) error) error {
-			var b Backlog
-			var since int64
-			err := row(&b.WebhookID, &b.Status, &b.Waiting, &since, &b.Stuck)
-			b.Since = fromMicros(since)
-			all = append(all, b)
-			return err
-		}, micros(now.Add(-time.Minute)), limit)
-	})
-	return all, err
 }

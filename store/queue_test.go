@@ -188,6 +188,36 @@ func testDue(f *fixture) {
 	}
 }
 
+// TestWaitingMany waits for more than is counted.
+func TestWaitingMany(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, db.open())
+		workspace := f.workspace("one")
+		webhook := f.webhook(workspace)
+		many := slices.Repeat([]postroom.WebhookID{webhook}, 1000)
+		for range postroom.MaxWaiting / len(many) {
+			f.publish(f.publication(workspace, noon(), postroom.StateFresh, many...))
+		}
+		check := func(want int64, wantMore bool, wantSince time.Time) {
+			t.Helper()
+			n, more, since, err := f.s.Waiting(f.ctx, workspace, webhook)
+			f.must(err)
+			if n != min(want, postroom.MaxWaiting) || more != wantMore || since == nil || !since.Equal(wantSince) {
+				t.Errorf("%d (more: %v) wait since %v; want %d (%v) since %s", n, more, since, want, wantMore, wantSince)
+			}
+			if n, more, _, err := f.s.WaitingOf(f.ctx, workspace); err != nil || n != min(want, postroom.MaxWaiting) || more != wantMore {
+				t.Errorf("for all webhooks %d (more: %v) wait, %v", n, more, err)
+			}
+			if n, err := f.s.CountQueue(f.ctx, workspace, webhook); err != nil || n != want {
+				t.Errorf("the queue has %d, %v; want %d", n, err, want)
+			}
+		}
+		check(postroom.MaxWaiting, false, noon())
+		f.publish(f.publication(workspace, at(-time.Hour), postroom.StateRetry, webhook)) // behind the others in the index
+		check(postroom.MaxWaiting+1, true, at(-time.Hour))
+	})
+}
+
 func testWaitingAndBacklog(f *fixture) {
 	t := f.t
 	workspace, other := f.workspace("one"), f.workspace("other")
@@ -202,35 +232,49 @@ func testWaitingAndBacklog(f *fixture) {
 	f.finish(f.leased(workspace, noon(), busy)[0], noon(), 200)
 	f.must(f.s.DeleteWebhook(f.ctx, workspace, deleted, noon(), func(postroom.StoredWebhook) error { return nil }))
 
-	n, since, err := f.s.Waiting(f.ctx, workspace, busy)
+	n, more, since, err := f.s.Waiting(f.ctx, workspace, busy)
 	f.must(err)
-	if n != 5 || since == nil || !since.Equal(at(-time.Hour)) {
+	if n != 5 || more || since == nil || !since.Equal(at(-time.Hour)) {
 		t.Errorf("%d wait since %v", n, since)
 	}
-	n, since, err = f.s.Waiting(f.ctx, workspace, quiet)
+	n, more, since, err = f.s.Waiting(f.ctx, workspace, quiet)
 	f.must(err)
-	if n != 0 || since != nil {
+	if n != 0 || more || since != nil {
 		t.Errorf("for a quiet webhook %d wait since %v", n, since)
 	}
 
-	backlog := func(now time.Time) (own []Backlog) {
+	n, more, since, err = f.s.WaitingOf(f.ctx, workspace)
+	f.must(err)
+	if n != 7 || more || since == nil || !since.Equal(at(-time.Hour)) { // without the leased one
+		t.Errorf("for all webhooks %d wait since %v", n, since)
+	}
+	if n, err := f.s.CountQueue(f.ctx, workspace, busy); err != nil || n != 5 {
+		t.Errorf("the queue has %d, %v", n, err)
+	}
+	if n, err := f.s.CountQueue(f.ctx, other, busy); err != nil || n != 0 {
+		t.Errorf("for another workspace the queue has %d, %v", n, err)
+	}
+
+	backlog := func(now time.Time) (own []Ailing) {
 		t.Helper()
 		all, err := f.s.Backlog(f.ctx, now, 10000)
 		f.must(err)
-		if !slices.IsSortedFunc(all, func(a, b Backlog) int { return int(b.Waiting - a.Waiting) }) {
+		if !slices.IsSortedFunc(all, func(a, b Ailing) int { return int(b.Waiting - a.Waiting) }) {
 			t.Error("the longest is not first")
 		}
 		for _, b := range all { // other tests have webhooks too
 			if slices.Contains([]postroom.WebhookID{busy, quiet, paused, deleted}, b.WebhookID) {
+				b.Name, b.RateLimit = "", nil // as fixtures have them
 				own = append(own, b)
 			}
 		}
 		return own
 	}
-	want := []Backlog{
-		{WebhookID: busy, Status: "active", Waiting: 5, Since: at(-time.Hour), Stuck: 1},
-		{WebhookID: paused, Status: "paused", Waiting: 2, Since: noon()},
-		{WebhookID: deleted, Status: "deleted", Waiting: 1, Since: noon()},
+	due, early := noon(), at(-time.Hour)
+	want := []Ailing{
+		{WebhookID: busy, Status: "active", Waiting: 5, Due: &early, Stuck: 1},
+		{WebhookID: paused, Status: "paused", Waiting: 2, Due: &due},
+		{WebhookID: deleted, Status: "deleted", Waiting: 1, Due: &due},
 	}
 	f.equal("the backlog", backlog(at(2*time.Hour)), want)
 	want[0].Stuck = 0

@@ -386,7 +386,7 @@ func testDiscardCutOff(f *fixture) {
 		return total
 	}
 	discard(func(int64) { panic("killed") })
-	if waiting, _, err := f.s.Waiting(f.ctx, workspace, webhook); err != nil || waiting != n-discardStep {
+	if waiting, _, _, err := f.s.Waiting(f.ctx, workspace, webhook); err != nil || waiting != n-discardStep {
 		f.t.Errorf("after a step %d wait, %v", waiting, err)
 	}
 	if total := discard(func(int64) {}); total != n-discardStep {

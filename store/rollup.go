@@ -1,7 +1,11 @@
 package store
 
 import (
-	"sort"
+	"bytes"
+	"cmp"
+	"database/sql/driver"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -16,11 +20,26 @@ func latencyBounds() [15]time.Duration {
 	}
 }
 
-// rollup sums the attempts of one webhook in one minute.
+// rollup sums attempts: those of one webhook, or of all webhooks of a workspace, in a minute, an hour or a day.
 type rollup struct {
-	workspace postroom.WorkspaceID
 	rollupKey
+	sums
+}
 
+// rollupKey says what a rollup sums. The zero webhook stands for the whole workspace, so that what it did need not be added up
+// from what each of its webhooks did.
+type rollupKey struct {
+	workspace postroom.WorkspaceID
+	webhook   postroom.WebhookID
+	startsAt  int64 // microseconds
+}
+
+func (k rollupKey) compare(o rollupKey) int {
+	return cmp.Or(bytes.Compare(k.workspace[:], o.workspace[:]), bytes.Compare(k.webhook[:], o.webhook[:]), cmp.Compare(k.startsAt, o.startsAt))
+}
+
+// sums are the columns that rollups add up, in the order of the tables.
+type sums struct {
 	attempts, succeeded, failed, retried int64
 	answered, latencyUs                  int64
 	statusCode                           int64
@@ -28,9 +47,39 @@ type rollup struct {
 	classes                              [16]int64
 }
 
-type rollupKey struct {
-	webhook postroom.WebhookID
-	minute  int64
+// values are the sums as the texts take them.
+func (s *sums) values() []driver.Value {
+	v := make([]driver.Value, 0, 8+len(s.classes))
+	v = append(v, s.attempts, s.succeeded, s.failed, s.retried, s.answered, s.latencyUs, s.statusCode, s.at)
+	for _, n := range s.classes {
+		v = append(v, n)
+	}
+	return v
+}
+
+// dest are where the columns of a row go.
+func (s *sums) dest() []any {
+	d := []any{&s.attempts, &s.succeeded, &s.failed, &s.retried, &s.answered, &s.latencyUs, &s.statusCode, &s.at}
+	for i := range s.classes {
+		d = append(d, &s.classes[i])
+	}
+	return d
+}
+
+// plus adds other sums; the newer attempt's status stays.
+func (s *sums) plus(o *sums) {
+	s.attempts += o.attempts
+	s.succeeded += o.succeeded
+	s.failed += o.failed
+	s.retried += o.retried
+	s.answered += o.answered
+	s.latencyUs += o.latencyUs
+	if o.at >= s.at {
+		s.at, s.statusCode = o.at, o.statusCode
+	}
+	for i, n := range o.classes {
+		s.classes[i] += n
+	}
 }
 
 // rollups sums the attempts of one transaction. The zero value is empty and ready.
@@ -51,47 +100,47 @@ func (r *rollups) add(f *postroom.Finish) {
 	if a == nil {
 		return
 	}
-	key := rollupKey{f.Job.WebhookID, a.At.Truncate(time.Minute).UnixMicro()}
+	minute, workspace := micros(a.At.Truncate(time.Minute)), f.Job.Event.WorkspaceID
+	one := r.sumsOf(f)
+	r.sum(rollupKey{workspace, f.Job.WebhookID, minute}).plus(&one)
+	r.sum(rollupKey{workspace, postroom.WebhookID{}, minute}).plus(&one)
+}
+
+func (r *rollups) sum(key rollupKey) *sums {
 	sum := r.sums[key]
 	if sum == nil {
-		sum = &rollup{workspace: f.Job.Event.WorkspaceID, rollupKey: key}
+		sum = &rollup{rollupKey: key}
 		r.sums[key] = sum
 	}
-	sum.attempts++
+	return &sum.sums
+}
+
+// sumsOf are the sums of one attempt.
+func (r *rollups) sumsOf(f *postroom.Finish) sums {
+	a := f.Attempt
+	one := sums{attempts: 1, at: micros(a.At), statusCode: int64(a.StatusCode)}
 	switch f.Outcome.State {
 	case postroom.StateSucceeded:
-		sum.succeeded++
+		one.succeeded = 1
 	case postroom.StateFailed, postroom.StateCancelled:
-		sum.failed++
+		one.failed = 1
 	default:
-		sum.retried++
-	}
-	if at := a.At.UnixMicro(); at >= sum.at {
-		sum.at, sum.statusCode = at, int64(a.StatusCode)
+		one.retried = 1
 	}
 	if a.StatusCode != 0 {
-		sum.answered++
-		sum.latencyUs += a.Phases.Total.Microseconds()
+		one.answered, one.latencyUs = 1, a.Phases.Total.Microseconds()
 		class := 0
 		for class < len(r.bounds) && a.Phases.Total > r.bounds[class] {
 			class++
 		}
-		sum.classes[class]++
+		one.classes[class] = 1
 	}
+	return one
 }
 
 // sorted gives the sums in one order for all transactions, so that two of them cannot wait for each other in a circle.
-func (r *rollups) sorted() []*rollup {
-	all := make([]*rollup, 0, len(r.sums))
-	for _, sum := range r.sums {
-		all = append(all, sum)
-	}
-	sort.Slice(all, func(i, j int) bool {
-		a, b := all[i], all[j]
-		if a.webhook != b.webhook {
-			return string(a.webhook[:]) < string(b.webhook[:])
-		}
-		return a.minute < b.minute
-	})
-	return all
+func (r *rollups) sorted() []*rollup { return sortedRollups(r.sums) }
+
+func sortedRollups(sums map[rollupKey]*rollup) []*rollup {
+	return slices.SortedFunc(maps.Values(sums), func(a, b *rollup) int { return a.compare(b.rollupKey) })
 }

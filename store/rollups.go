@@ -7,89 +7,78 @@ import (
 	"github.com/postroom/postroom"
 )
 
-// WebhookStats sums what happened to a webhook's deliveries from after to before, in steps of a length. What waits is not
-// part of it: see Waiting.
-func (s *Store) WebhookStats(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, after, before time.Time, step time.Duration) (postroom.Stats, error) {
-	return s.stats(ctx, "rollup_webhook", after, before, step, workspace, webhook, micros(after.Truncate(time.Minute)), micros(before))
+// RollupStep is a resolution in which rollups are kept.
+type RollupStep struct {
+	Length time.Duration
+	Keep   time.Duration // how long; it does not depend on the retention of what was delivered
 }
 
-// WorkspaceStats sums what happened to all deliveries of a workspace.
-func (s *Store) WorkspaceStats(ctx context.Context, workspace postroom.WorkspaceID, after, before time.Time, step time.Duration) (postroom.Stats, error) {
-	return s.stats(ctx, "rollup_workspace", after, before, step, workspace, micros(after.Truncate(time.Minute)), micros(before))
+// RollupSteps are the resolutions, the finest first. A month of days can be compared with that of the year before.
+func RollupSteps() []RollupStep {
+	const day = 24 * time.Hour
+	return []RollupStep{{time.Minute, 2 * day}, {time.Hour, 60 * day}, {day, 400 * day}}
 }
 
-func (s *Store) stats(ctx context.Context, name string, after, before time.Time, step time.Duration, args ...any) (postroom.Stats, error) {
+// Stats sums what happened to a webhook's deliveries, or with the zero webhook to all of the workspace, from after to before,
+// which are whole steps; step is one of RollupSteps. The series has each step, those too in which nothing happened. What waits is
+// not part of it: see Waiting.
+func (s *Store) Stats(ctx context.Context, workspace postroom.WorkspaceID, webhook postroom.WebhookID, after, before time.Time, step time.Duration) (postroom.Stats, error) {
 	stats := postroom.Stats{After: postroom.Timestamp{Time: after}, Before: postroom.Timestamp{Time: before}, Series: []postroom.StatsPoint{}}
-	var sum rollup
+	var total sums
+	steps := make([]sums, max(0, before.Sub(after)/step))
 	err := s.read(ctx, func(q querier) error {
-		return q.each(ctx, name, func(row func(...any) error) error {
-			var r rollup
-			dest := []any{&r.minute, &r.attempts, &r.succeeded, &r.failed, &r.retried, &r.answered, &r.latencyUs, &r.statusCode, &r.at}
-			for i := range r.classes {
-				dest = append(dest, &r.classes[i])
-			}
-			if err := row(dest...); err != nil {
+		return q.each(ctx, "rollup_series", func(row func(...any) error) error {
+			var startsAt int64
+			var one sums
+			if err := row(append([]any{&startsAt}, one.dest()...)...); err != nil {
 				return err
 			}
-			sum.plus(r)
-			stats.Series = addPoint(stats.Series, fromMicros(r.minute).Truncate(step), r)
+			total.plus(&one)
+			if i := int(fromMicros(startsAt).Sub(after) / step); i < len(steps) {
+				steps[i].plus(&one)
+			}
 			return nil
-		}, args...)
+		}, workspace, webhook[:], int64(step/time.Second), micros(after), micros(before))
 	})
-	stats.Attempts, stats.Succeeded, stats.Failed, stats.Retried = sum.attempts, sum.succeeded, sum.failed, sum.retried
-	stats.LastStatus = int(sum.statusCode)
-	if sum.at > 0 {
-		stats.LastAt = timestamp(&sum.at)
+	for i := range steps {
+		stats.Series = append(stats.Series, steps[i].point(after.Add(time.Duration(i)*step)))
 	}
-	stats.LatencyMs = sum.latency()
+	stats.Attempts, stats.Succeeded, stats.Failed, stats.Retried = total.attempts, total.succeeded, total.failed, total.retried
+	if total.attempts > 0 {
+		rate := float64(total.succeeded) / float64(total.attempts)
+		stats.SuccessRate, stats.LastStatus, stats.LastAt = &rate, int(total.statusCode), timestamp(&total.at)
+	}
+	stats.LatencyMs = total.latency()
 	return stats, err
 }
 
-func (r *rollup) plus(o rollup) {
-	r.attempts += o.attempts
-	r.succeeded += o.succeeded
-	r.failed += o.failed
-	r.retried += o.retried
-	r.answered += o.answered
-	r.latencyUs += o.latencyUs
-	if o.at >= r.at {
-		r.at, r.statusCode = o.at, o.statusCode
+func (s *sums) point(at time.Time) postroom.StatsPoint {
+	p := postroom.StatsPoint{At: postroom.Timestamp{Time: at}, Attempts: s.attempts, Succeeded: s.succeeded, Failed: s.failed, Retried: s.retried}
+	if s.answered > 0 {
+		latency := s.latency()
+		p.LatencyMs = &latency
 	}
-	for i, n := range o.classes {
-		r.classes[i] += n
-	}
-}
-
-func addPoint(series []postroom.StatsPoint, at time.Time, r rollup) []postroom.StatsPoint {
-	if n := len(series); n == 0 || !series[n-1].At.Equal(at) {
-		series = append(series, postroom.StatsPoint{At: postroom.Timestamp{Time: at}})
-	}
-	p := &series[len(series)-1]
-	p.Attempts += r.attempts
-	p.Succeeded += r.succeeded
-	p.Failed += r.failed
-	p.Retried += r.retried
-	return series
+	return p
 }
 
 // latency estimates percentiles from the classes, evenly within each.
-func (r *rollup) latency() postroom.LatencyStats {
-	if r.answered == 0 {
+func (s *sums) latency() postroom.LatencyStats {
+	if s.answered == 0 {
 		return postroom.LatencyStats{}
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return postroom.LatencyStats{
-		Mean: float64(r.latencyUs) / float64(r.answered) / 1000,
-		P50:  ms(r.percentile(0.50)), P95: ms(r.percentile(0.95)), P99: ms(r.percentile(0.99)),
+		Mean: float64(s.latencyUs) / float64(s.answered) / 1000,
+		P50:  ms(s.percentile(0.50)), P95: ms(s.percentile(0.95)), P99: ms(s.percentile(0.99)),
 	}
 }
 
-func (r *rollup) percentile(share float64) time.Duration {
+func (s *sums) percentile(share float64) time.Duration {
 	bounds := latencyBounds()
-	rank := share * float64(r.answered)
+	rank := share * float64(s.answered)
 	var below time.Duration
 	var seen float64
-	for i, n := range r.classes {
+	for i, n := range s.classes {
 		if i == len(bounds) {
 			return below // slower than the last bound: at least that
 		}

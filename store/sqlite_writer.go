@@ -132,27 +132,25 @@ func (w *sqliteWriter) commit(batch []*op) {
 	err := w.transaction(batch)
 	switch {
 	case err == nil:
-		w.metrics.Ops.add(len(batch))
 		return
 	case len(batch) == 1:
 		batch[0].err = err
 		return
 	}
 	for _, o := range batch {
-		if o.err = w.transaction([]*op{o}); o.err == nil {
-			w.metrics.Ops.add(1)
-		}
+		o.err = w.transaction([]*op{o})
 	}
 }
 
 func (w *sqliteWriter) transaction(batch []*op) (err error) {
+	began := time.Now()
 	if _, err := w.begin.exec(); err != nil {
-		w.metrics.Failed.add(1)
+		w.metrics.failed()
 		return err
 	}
 	defer func() {
 		if err != nil {
-			w.metrics.Failed.add(1)
+			w.metrics.failed()
 			_, _ = w.rollback.exec() // fails when SQLite has rolled back already, as it does when the disk is full
 		}
 	}()
@@ -168,7 +166,7 @@ func (w *sqliteWriter) transaction(batch []*op) (err error) {
 	if _, err := w.commitTx.exec(); err != nil {
 		return err
 	}
-	w.metrics.Commits.add(1)
+	w.metrics.committed(len(batch), time.Since(began))
 	return nil
 }
 
@@ -355,11 +353,7 @@ func (w *sqliteWriter) follow(f *postroom.Finish, now int64) error {
 
 func (w *sqliteWriter) addRollups() error {
 	for _, sum := range w.rollups.sorted() {
-		values := []driver.Value{sum.workspace[:], sum.webhook[:], sum.minute, w.node[:], sum.attempts, sum.succeeded, sum.failed,
-			sum.retried, sum.answered, sum.latencyUs, sum.statusCode, sum.at}
-		for _, n := range sum.classes {
-			values = append(values, n)
-		}
+		values := append([]driver.Value{sum.workspace[:], sum.webhook[:], sum.startsAt, w.node[:]}, sum.values()...)
 		if _, err := w.rollupAdd.exec(values...); err != nil {
 			return err
 		}

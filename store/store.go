@@ -39,7 +39,7 @@ type Store struct {
 	log     *slog.Logger
 	now     func() time.Time
 	applied []string
-	metrics Metrics
+	metrics *Metrics
 	closing sync.Once
 
 	listWindow, textWindow int // how many rows a list looks at
@@ -78,7 +78,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Store{node: c.Node, log: c.Log, now: c.Now, listWindow: defaultListWindow, textWindow: defaultTextWindow}
+	s := &Store{node: c.Node, log: c.Log, now: c.Now, metrics: newMetrics(), listWindow: defaultListWindow, textWindow: defaultTextWindow}
 	var err error
 	switch {
 	case strings.HasPrefix(c.URL, "sqlite:"):
@@ -87,14 +87,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 			return nil, err
 		}
 		s.where = filepath.Clean(strings.TrimPrefix(c.URL, "sqlite:"))
-		s.backend, s.applied, err = openSQLite(ctx, s.where, s.texts, c, &s.metrics)
+		s.backend, s.applied, err = openSQLite(ctx, s.where, s.texts, c, s.metrics)
 	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
 		s.dialect = postgres
 		if s.texts, err = loadSQL(postgres); err != nil {
 			return nil, err
 		}
 		s.where = "PostgreSQL"
-		s.backend, s.applied, err = openPostgres(ctx, c.URL, s.texts, c, &s.metrics)
+		s.backend, s.applied, err = openPostgres(ctx, c.URL, s.texts, c, s.metrics)
 	default:
 		return nil, fmt.Errorf("the database %q is neither sqlite:PATH nor postgres://…", c.URL)
 	}
@@ -146,7 +146,7 @@ func (s *Store) SetMeta(ctx context.Context, key string, value []byte) error {
 }
 
 // Metrics are the committer's counters.
-func (s *Store) Metrics() *Metrics { return &s.metrics }
+func (s *Store) Metrics() *Metrics { return s.metrics }
 
 // Info is what an operator wants to know of the database.
 type Info struct {
@@ -211,13 +211,6 @@ func compareMigrations(ctx context.Context, q querier, d dialect) (pending, unkn
 		delete(done, m.name)
 	}
 	return pending, slices.Sorted(maps.Keys(done)), err
-}
-
-// Metrics counts what the committer did; the server publishes it.
-type Metrics struct {
-	Commits counter // transactions committed
-	Ops     counter // writes that shared them
-	Failed  counter // transactions that failed
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

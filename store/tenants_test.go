@@ -170,11 +170,26 @@ func TestTenants(t *testing.T) {
 				return empty(int(n), err)
 			}},
 			{"Waiting", func() error {
-				n, since, err := f.s.Waiting(f.ctx, mine, webhook)
+				n, _, since, err := f.s.Waiting(f.ctx, mine, webhook)
 				if since != nil {
 					return errors.New("something waits")
 				}
 				return empty(int(n), err)
+			}},
+			{"WaitingOf", func() error {
+				n, _, since, err := f.s.WaitingOf(f.ctx, mine)
+				if since != nil {
+					return errors.New("something waits")
+				}
+				return empty(int(n), err)
+			}},
+			{"CountQueue", func() error {
+				n, err := f.s.CountQueue(f.ctx, mine, webhook)
+				return empty(int(n), err)
+			}},
+			{"WebhookHealths", func() error {
+				all, err := f.s.WebhookHealths(f.ctx, mine, webhook, webhook)
+				return empty(len(all), err)
 			}},
 			{"WebhookHealth", func() error {
 				h, err := f.s.WebhookHealth(f.ctx, mine, webhook)
@@ -183,13 +198,13 @@ func TestTenants(t *testing.T) {
 				}
 				return err
 			}},
-			{"WebhookStats", func() error {
-				s, err := f.s.WebhookStats(f.ctx, mine, webhook, at(-time.Hour), at(time.Hour), time.Minute)
-				return empty(int(s.Attempts)+len(s.Series), err)
+			{"Stats", func() error {
+				s, err := f.s.Stats(f.ctx, mine, webhook, at(-time.Hour), at(time.Hour), time.Minute)
+				return empty(int(s.Attempts), err)
 			}},
-			{"WorkspaceStats", func() error {
-				s, err := f.s.WorkspaceStats(f.ctx, mine, at(-time.Hour), at(time.Hour), time.Minute)
-				return empty(int(s.Attempts)+len(s.Series), err)
+			{"Stats of the workspace", func() error {
+				s, err := f.s.Stats(f.ctx, mine, postroom.WebhookID{}, at(-time.Hour), at(time.Hour), time.Minute)
+				return empty(int(s.Attempts), err)
 			}},
 			{"Finish with a wrong workspace", func() error {
 				wrong := *leased

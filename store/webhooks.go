@@ -251,23 +251,3 @@ func (s *Store) RotateSecret(ctx context.Context, workspace postroom.WorkspaceID
 	})
 	return notFound(err, "webhook", id.String())
 }
-
-// SealedSecret is a sealed signing secret and the webhook that it belongs to.
-type SealedSecret struct {
-	ID        postroom.SecretID
-	WebhookID postroom.WebhookID
-	Sealed    []byte
-}
-
-// SealedSecrets lists up to limit secrets of all workspaces in the order of their ids, after one, for the check of the secret key.
-func (s *Store) SealedSecrets(ctx context.Context, after postroom.SecretID, limit int) (all []SealedSecret, err error) {
-	err = s.read(ctx, func(q querier) error {
-		return q.each(ctx, "webhook_sealed", func(row func(...any) error) error {
-			var one SealedSecret
-			err := row(&one.ID, &one.WebhookID, &one.Sealed)
-			all = append(all, one)
-			return err
-		}, after[:], limit)
-	})
-	return all, err
-}

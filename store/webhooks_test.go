@@ -308,7 +308,7 @@ func testSecrets(f *fixture) {
 	f.must(err)
 	f.equal("the secrets after a rotation without overlap", got, []postroom.StoredSecret{fourth})
 
-	var all []SealedSecret
+	var all []Sealed
 	for after := (postroom.SecretID{}); ; after = all[len(all)-1].ID {
 		page, err := f.s.SealedSecrets(f.ctx, after, 2)
 		f.must(err)
@@ -317,7 +317,7 @@ func testSecrets(f *fixture) {
 		}
 		all = append(all, page...)
 	}
-	all = slices.DeleteFunc(all, func(s SealedSecret) bool { return s.WebhookID != w.ID && s.WebhookID != otherWebhook }) // other tests'
+	all = slices.DeleteFunc(all, func(s Sealed) bool { return s.WebhookID != w.ID && s.WebhookID != otherWebhook }) // other tests'
 	if len(all) != 5 || all[0].ID != first.ID || string(all[0].Sealed) != string(first.Sealed) || all[1].WebhookID != otherWebhook {
 		t.Errorf("all sealed secrets are %+v", all)
 	}

@@ -92,7 +92,7 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 	if err := s.purged(ctx); err != nil {
 		return err
 	}
-	return s.execAll(ctx, id, "purge_rollups", "purge_event_keys", "workspace_delete")
+	return s.execAll(ctx, id, "purge_rollups_open", "purge_rollups", "purge_event_keys", "workspace_delete")
 }
 
 // execAll runs named texts, whose only parameter is the workspace, in one transaction.

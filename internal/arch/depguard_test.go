@@ -96,7 +96,12 @@ func depguardRule(own row) rule {
 		return rule{ListMode: "strict", Files: files, Allow: []string{"$gostd"}}
 	}
 	var allow []string
-	for _, folder := range slices.Concat(own.imports, []string{own.folder}) {
+	folders := slices.Concat(own.imports, []string{own.folder})
+	for _, folder := range folders {
+		// depguard looks at the nearest name before an import only: a name below another one that is allowed would hide it.
+		if slices.ContainsFunc(folders, func(other string) bool { return other != folder && within(folder, other) }) {
+			continue
+		}
 		allow = append(allow, importable(folder)+"$")
 		if folder != "." {
 			allow = append(allow, importable(folder)+"/")

@@ -18,9 +18,6 @@ DELETE FROM event_keys WHERE (workspace_id, key) IN (SELECT workspace_id, key FR
 -- name: expire_idempotency
 DELETE FROM idempotency WHERE (workspace_id, key) IN (SELECT workspace_id, key FROM idempotency WHERE expires_at < $1 LIMIT $2);
 
--- name: expire_rollups
-DELETE FROM rollups WHERE (webhook_id, minute, node) IN (SELECT webhook_id, minute, node FROM rollups WHERE minute < $1 LIMIT $2);
-
 -- name: expire_secrets
 DELETE FROM webhook_secrets WHERE id IN (SELECT id FROM webhook_secrets WHERE expires_at < $1 LIMIT $2);
 
@@ -35,9 +32,6 @@ DELETE FROM deliveries WHERE workspace_id = $1 AND id IN (SELECT id FROM deliver
 
 -- name: purge_events
 DELETE FROM events WHERE workspace_id = $1 AND id IN (SELECT id FROM events WHERE workspace_id = $1 ORDER BY id LIMIT $2);
-
--- name: purge_rollups
-DELETE FROM rollups WHERE workspace_id = $1;
 
 -- name: purge_event_keys
 DELETE FROM event_keys WHERE workspace_id = $1;

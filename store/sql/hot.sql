@@ -30,19 +30,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 ON CONFLICT (delivery_id, claim) DO NOTHING;
 
 -- name: rollup_add
-INSERT INTO rollups (workspace_id, webhook_id, minute, node, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
+INSERT INTO rollups_open (workspace_id, webhook_id, minute, node, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
   b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
-ON CONFLICT (webhook_id, minute, node) DO UPDATE SET
-  attempts = rollups.attempts + excluded.attempts, succeeded = rollups.succeeded + excluded.succeeded,
-  failed = rollups.failed + excluded.failed, retried = rollups.retried + excluded.retried,
-  answered = rollups.answered + excluded.answered, latency_us = rollups.latency_us + excluded.latency_us,
-  status_code = CASE WHEN excluded.at >= rollups.at THEN excluded.status_code ELSE rollups.status_code END,
-  at = CASE WHEN excluded.at >= rollups.at THEN excluded.at ELSE rollups.at END,
-  b0 = rollups.b0 + excluded.b0, b1 = rollups.b1 + excluded.b1, b2 = rollups.b2 + excluded.b2, b3 = rollups.b3 + excluded.b3,
-  b4 = rollups.b4 + excluded.b4, b5 = rollups.b5 + excluded.b5, b6 = rollups.b6 + excluded.b6, b7 = rollups.b7 + excluded.b7,
-  b8 = rollups.b8 + excluded.b8, b9 = rollups.b9 + excluded.b9, b10 = rollups.b10 + excluded.b10, b11 = rollups.b11 + excluded.b11,
-  b12 = rollups.b12 + excluded.b12, b13 = rollups.b13 + excluded.b13, b14 = rollups.b14 + excluded.b14, b15 = rollups.b15 + excluded.b15;
+ON CONFLICT (workspace_id, webhook_id, minute, node) DO UPDATE SET
+  attempts = rollups_open.attempts + excluded.attempts, succeeded = rollups_open.succeeded + excluded.succeeded,
+  failed = rollups_open.failed + excluded.failed, retried = rollups_open.retried + excluded.retried,
+  answered = rollups_open.answered + excluded.answered, latency_us = rollups_open.latency_us + excluded.latency_us,
+  status_code = CASE WHEN excluded.at >= rollups_open.at THEN excluded.status_code ELSE rollups_open.status_code END,
+  at = CASE WHEN excluded.at >= rollups_open.at THEN excluded.at ELSE rollups_open.at END,
+  b0 = rollups_open.b0 + excluded.b0, b1 = rollups_open.b1 + excluded.b1, b2 = rollups_open.b2 + excluded.b2, b3 = rollups_open.b3 + excluded.b3,
+  b4 = rollups_open.b4 + excluded.b4, b5 = rollups_open.b5 + excluded.b5, b6 = rollups_open.b6 + excluded.b6, b7 = rollups_open.b7 + excluded.b7,
+  b8 = rollups_open.b8 + excluded.b8, b9 = rollups_open.b9 + excluded.b9, b10 = rollups_open.b10 + excluded.b10, b11 = rollups_open.b11 + excluded.b11,
+  b12 = rollups_open.b12 + excluded.b12, b13 = rollups_open.b13 + excluded.b13, b14 = rollups_open.b14 + excluded.b14, b15 = rollups_open.b15 + excluded.b15;
 
 -- name: webhook_stop
 UPDATE webhooks SET status = $3, status_reason = $4, version = version + 1, updated_at = $5

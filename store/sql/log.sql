@@ -33,16 +33,6 @@ SELECT claim, at, status_code, error_kind, error_message, dns_us, connect_us, tl
   request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
 FROM attempts WHERE workspace_id = $1 AND delivery_id = $2 ORDER BY claim;
 
--- name: rollup_webhook
-SELECT minute, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
-  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15
-FROM rollups WHERE workspace_id = $1 AND webhook_id = $2 AND minute >= $3 AND minute < $4 ORDER BY minute;
-
--- name: rollup_workspace
-SELECT minute, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
-  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15
-FROM rollups WHERE workspace_id = $1 AND minute >= $2 AND minute < $3 ORDER BY minute;
-
 -- name: attempt_list_many (sqlite)
 SELECT delivery_id, claim, at, status_code, error_kind, error_message, dns_us, connect_us, tls_us, first_byte_us, total_us,
   request_line, request_headers, request_body IS NOT NULL, request_body, response_headers, response_body, truncated, notes
@@ -60,3 +50,9 @@ WHERE workspace_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2));
 -- name: event_list_many (postgres)
 SELECT id, workspace_id, uid, type, time, actor, ordering_key, contact, campaign, data FROM events
 WHERE workspace_id = $1 AND id = ANY ($2::bytea[]);
+
+-- name: event_oldest
+-- For the doctor: of all workspaces.
+SELECT o.id FROM (
+  SELECT (SELECT e.id FROM events e WHERE e.workspace_id = w.id ORDER BY e.id LIMIT 1) AS id FROM workspaces w) AS o
+WHERE o.id IS NOT NULL ORDER BY o.id LIMIT 1;

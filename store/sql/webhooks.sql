@@ -48,6 +48,15 @@ DELETE FROM webhook_health WHERE workspace_id = $1 AND webhook_id = $2;
 -- name: webhook_health_get
 SELECT failures, failed_deliveries, failing_since, opens, open_until FROM webhook_health WHERE workspace_id = $1 AND webhook_id = $2;
 
+-- name: webhook_health_page
+-- For a page of webhooks, which is a range of ids. The newest attempt's time and status come as one number: time * 1000 + status.
+SELECT w.id, h.failures, h.failed_deliveries, h.failing_since, h.open_until,
+  (SELECT max(o.at * 1000 + o.status_code) FROM rollups_open o WHERE o.workspace_id = w.workspace_id AND o.webhook_id = w.id),
+  (SELECT r.at * 1000 + r.status_code FROM rollups r WHERE r.workspace_id = w.workspace_id AND r.webhook_id = w.id AND r.step = 86400
+   ORDER BY r.starts_at DESC LIMIT 1)
+FROM webhooks w LEFT JOIN webhook_health h ON h.webhook_id = w.id
+WHERE w.workspace_id = $1 AND w.id >= $2 AND w.id <= $3 AND w.deleted_at IS NULL;
+
 -- name: webhook_health_list
 -- For a node that starts: the webhooks of all workspaces that are failing.
 SELECT webhook_id, failures, failed_deliveries, failing_since, opens, open_until FROM webhook_health WHERE webhook_id > $1 ORDER BY webhook_id LIMIT $2;
@@ -86,3 +95,12 @@ SELECT id, webhook_id, sealed FROM webhook_secrets WHERE id > $1 ORDER BY id LIM
 
 -- name: webhook_stopped
 SELECT id FROM webhooks WHERE workspace_id = $1 AND status <> 'active' AND deleted_at IS NULL LIMIT $2;
+
+-- name: webhook_sealed_auth
+-- Sealed credentials of all workspaces, for the doctor's check of the secret key.
+SELECT id, auth FROM webhooks WHERE id > $1 AND auth IS NOT NULL AND deleted_at IS NULL ORDER BY id LIMIT $2;
+
+-- name: webhook_failing
+-- For the doctor: the webhooks of all workspaces that have been failing the longest.
+SELECT h.webhook_id, w.settings, w.status, h.failures, h.failing_since, h.open_until
+FROM webhook_health h JOIN webhooks w ON w.id = h.webhook_id AND w.deleted_at IS NULL ORDER BY h.failing_since LIMIT $1;

@@ -149,11 +149,12 @@ CREATE TABLE attempts (
   PRIMARY KEY (delivery_id, claim)
 ) PARTITION BY RANGE (delivery_id);
 
-CREATE TABLE rollups (
+-- The minutes that attempts add to, in the transactions that store them. A row of the webhook zero sums the whole workspace.
+CREATE TABLE rollups_open (
   workspace_id BYTEA NOT NULL,
   webhook_id   BYTEA NOT NULL,
   minute       BIGINT NOT NULL, -- microseconds since 1970, whole minutes
-  node         BYTEA NOT NULL,    -- nodes do not wait for each other's rows
+  node         BYTEA NOT NULL, -- writers do not wait for each other's rows
   attempts     BIGINT NOT NULL,
   succeeded    BIGINT NOT NULL,
   failed       BIGINT NOT NULL,
@@ -166,10 +167,30 @@ CREATE TABLE rollups (
   b4 BIGINT NOT NULL, b5 BIGINT NOT NULL, b6 BIGINT NOT NULL, b7 BIGINT NOT NULL,
   b8 BIGINT NOT NULL, b9 BIGINT NOT NULL, b10 BIGINT NOT NULL, b11 BIGINT NOT NULL,
   b12 BIGINT NOT NULL, b13 BIGINT NOT NULL, b14 BIGINT NOT NULL, b15 BIGINT NOT NULL,
-  PRIMARY KEY (webhook_id, minute, node)
+  PRIMARY KEY (workspace_id, webhook_id, minute, node)
 );
-CREATE INDEX rollups_workspace ON rollups (workspace_id, minute);
-CREATE INDEX rollups_minute ON rollups (minute);
+
+-- What has been moved out of rollups_open: each row is part of its minute, its hour and its day here, and gone there.
+CREATE TABLE rollups (
+  workspace_id BYTEA NOT NULL,
+  webhook_id   BYTEA NOT NULL,
+  step         BIGINT NOT NULL, -- seconds: 60, 3600 or 86400
+  starts_at    BIGINT NOT NULL,
+  attempts     BIGINT NOT NULL,
+  succeeded    BIGINT NOT NULL,
+  failed       BIGINT NOT NULL,
+  retried      BIGINT NOT NULL,
+  answered     BIGINT NOT NULL,
+  latency_us   BIGINT NOT NULL, -- sum over those answered
+  status_code  BIGINT NOT NULL, -- of the newest attempt
+  at           BIGINT NOT NULL, -- when the newest attempt began
+  b0 BIGINT NOT NULL, b1 BIGINT NOT NULL, b2 BIGINT NOT NULL, b3 BIGINT NOT NULL,
+  b4 BIGINT NOT NULL, b5 BIGINT NOT NULL, b6 BIGINT NOT NULL, b7 BIGINT NOT NULL,
+  b8 BIGINT NOT NULL, b9 BIGINT NOT NULL, b10 BIGINT NOT NULL, b11 BIGINT NOT NULL,
+  b12 BIGINT NOT NULL, b13 BIGINT NOT NULL, b14 BIGINT NOT NULL, b15 BIGINT NOT NULL,
+  PRIMARY KEY (workspace_id, webhook_id, step, starts_at)
+);
+CREATE INDEX rollups_age ON rollups (step, starts_at);
 
 -- How a webhook's receiver has been doing since its last success; a healthy one has no row.
 CREATE TABLE webhook_health (

@@ -155,11 +155,12 @@ CREATE TABLE log_spans (
   spans BLOB NOT NULL
 );
 
-CREATE TABLE rollups (
+-- The minutes that attempts add to, in the transactions that store them. A row of the webhook zero sums the whole workspace.
+CREATE TABLE rollups_open (
   workspace_id BLOB NOT NULL,
   webhook_id   BLOB NOT NULL,
   minute       INTEGER NOT NULL, -- microseconds since 1970, whole minutes
-  node         BLOB NOT NULL,    -- nodes do not wait for each other's rows
+  node         BLOB NOT NULL, -- writers do not wait for each other's rows
   attempts     INTEGER NOT NULL,
   succeeded    INTEGER NOT NULL,
   failed       INTEGER NOT NULL,
@@ -172,10 +173,30 @@ CREATE TABLE rollups (
   b4 INTEGER NOT NULL, b5 INTEGER NOT NULL, b6 INTEGER NOT NULL, b7 INTEGER NOT NULL,
   b8 INTEGER NOT NULL, b9 INTEGER NOT NULL, b10 INTEGER NOT NULL, b11 INTEGER NOT NULL,
   b12 INTEGER NOT NULL, b13 INTEGER NOT NULL, b14 INTEGER NOT NULL, b15 INTEGER NOT NULL,
-  PRIMARY KEY (webhook_id, minute, node)
+  PRIMARY KEY (workspace_id, webhook_id, minute, node)
 ) WITHOUT ROWID;
-CREATE INDEX rollups_workspace ON rollups (workspace_id, minute);
-CREATE INDEX rollups_minute ON rollups (minute);
+
+-- What has been moved out of rollups_open: each row is part of its minute, its hour and its day here, and gone there.
+CREATE TABLE rollups (
+  workspace_id BLOB NOT NULL,
+  webhook_id   BLOB NOT NULL,
+  step         INTEGER NOT NULL, -- seconds: 60, 3600 or 86400
+  starts_at    INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  succeeded    INTEGER NOT NULL,
+  failed       INTEGER NOT NULL,
+  retried      INTEGER NOT NULL,
+  answered     INTEGER NOT NULL,
+  latency_us   INTEGER NOT NULL, -- sum over those answered
+  status_code  INTEGER NOT NULL, -- of the newest attempt
+  at           INTEGER NOT NULL, -- when the newest attempt began
+  b0 INTEGER NOT NULL, b1 INTEGER NOT NULL, b2 INTEGER NOT NULL, b3 INTEGER NOT NULL,
+  b4 INTEGER NOT NULL, b5 INTEGER NOT NULL, b6 INTEGER NOT NULL, b7 INTEGER NOT NULL,
+  b8 INTEGER NOT NULL, b9 INTEGER NOT NULL, b10 INTEGER NOT NULL, b11 INTEGER NOT NULL,
+  b12 INTEGER NOT NULL, b13 INTEGER NOT NULL, b14 INTEGER NOT NULL, b15 INTEGER NOT NULL,
+  PRIMARY KEY (workspace_id, webhook_id, step, starts_at)
+) WITHOUT ROWID;
+CREATE INDEX rollups_age ON rollups (step, starts_at);
 
 -- How a webhook's receiver has been doing since its last success; a healthy one has no row.
 CREATE TABLE webhook_health (
