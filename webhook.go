@@ -9,8 +9,10 @@ import (
 type Webhook struct {
 	ID          WebhookID   `json:"id"`
 	WorkspaceID WorkspaceID `json:"-"`
+	Number      int64       `json:"-"` // small, the workspace gives it once; an id for clients that read numbers
 	WebhookSettings
 	Status       WebhookStatus `json:"status"`
+	StatusAt     Timestamp     `json:"-"`             // since when
 	StatusReason string        `json:"status_reason"` // why it is paused or disabled, in a sentence
 	Secrets      int           `json:"secrets"`       // how many secrets sign at present
 	CreatedAt    Timestamp     `json:"created_at"`

@@ -23,7 +23,7 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 	}
 	now := a.Now()
 	w := postroom.StoredWebhook{Webhook: postroom.Webhook{ID: postroom.Next[postroom.WebhookKind](a.IDs, now), WorkspaceID: who.Workspace,
-		WebhookSettings: in, Status: status, Secrets: 1, Version: 1, CreatedAt: stamp(now), UpdatedAt: stamp(now)}}
+		WebhookSettings: in, Status: status, StatusAt: stamp(now), Secrets: 1, Version: 1, CreatedAt: stamp(now), UpdatedAt: stamp(now)}}
 	if status != postroom.WebhookActive && status != postroom.WebhookPaused {
 		return w.Webhook, "", postroom.Invalid(postroom.CodeInvalid, "/status", "a new webhook is active or paused")
 	}
@@ -38,7 +38,7 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 	if err != nil {
 		return w.Webhook, "", err
 	}
-	if err := a.Store.CreateWebhook(ctx, w, sealed); err != nil {
+	if err := a.Store.CreateWebhook(ctx, &w, sealed); err != nil {
 		return w.Webhook, "", err
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
