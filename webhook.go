@@ -15,6 +15,7 @@ type Webhook struct {
 	StatusAt     Timestamp     `json:"-"`             // since when
 	StatusReason string        `json:"status_reason"` // why it is paused or disabled, in a sentence
 	Secrets      int           `json:"secrets"`       // how many secrets sign at present
+	KeyShown     bool          `json:"-"`             // made by a vendor's API that shows the signing key again
 	CreatedAt    Timestamp     `json:"created_at"`
 	UpdatedAt    Timestamp     `json:"updated_at"`
 	Version      int64         `json:"-"` // grows with each change; the ETag

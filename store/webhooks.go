@@ -24,7 +24,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w *postroom.StoredWebhook, se
 		if err := q.one(ctx, "workspace_revision", []any{&w.Number}, w.WorkspaceID); err != nil {
 			return notFound(err, "workspace", w.WorkspaceID.String())
 		}
-		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time), w.Number, w.Dialect); err != nil {
+		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time), w.Number, w.Dialect, boolInt(w.KeyShown)); err != nil {
 			return err
 		}
 		return insertSecret(ctx, q, w.WorkspaceID, w.ID, secret)
@@ -88,10 +88,7 @@ func (s *Store) WebhookByNumber(ctx context.Context, workspace postroom.Workspac
 // WebhooksOfDialect lists up to limit webhooks of a workspace that have a dialect, from old to new, after the first offset; and counts
 // them all. Those that are paused are left out, unless asked for.
 func (s *Store) WebhooksOfDialect(ctx context.Context, workspace postroom.WorkspaceID, dialect string, paused bool, offset, limit int, now time.Time) (all []postroom.StoredWebhook, total int64, err error) {
-	with := int64(0)
-	if paused {
-		with = 1
-	}
+	with := boolInt(paused)
 	err = s.read(ctx, func(q querier) error {
 		if err := q.one(ctx, "webhook_of_dialect_count", []any{&total}, workspace, dialect, with); err != nil {
 			return err
@@ -128,7 +125,7 @@ func scanWebhook(row func(...any) error) (w postroom.StoredWebhook, err error) {
 	var uid *string
 	var settings []byte
 	var since, created, updated int64
-	if err := row(&w.ID, &w.WorkspaceID, &w.Number, &uid, &w.Status, &w.StatusReason, &since, &settings, &w.SealedAuth, &w.Version, &created, &updated, &w.Secrets); err != nil {
+	if err := row(&w.ID, &w.WorkspaceID, &w.Number, &uid, &w.Status, &w.StatusReason, &since, &settings, &w.SealedAuth, &w.KeyShown, &w.Version, &created, &updated, &w.Secrets); err != nil {
 		return w, err
 	}
 	if err := json.Unmarshal(settings, &w.WebhookSettings); err != nil {

@@ -51,6 +51,7 @@ CREATE TABLE webhooks (
   status_at     BIGINT NOT NULL, -- since when it has the status
   settings      BYTEA NOT NULL, -- JSON, without secret values
   auth          BYTEA,          -- the secret values of auth, sealed
+  key_shown     BIGINT NOT NULL, -- a vendor's API may show its signing key again
   version       BIGINT NOT NULL,
   created_at    BIGINT NOT NULL,
   updated_at    BIGINT NOT NULL,

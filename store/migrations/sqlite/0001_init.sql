@@ -50,6 +50,7 @@ CREATE TABLE webhooks (
   status_at     INTEGER NOT NULL, -- since when it has the status
   settings      BLOB NOT NULL, -- JSON, without secret values
   auth          BLOB,          -- the secret values of auth, sealed
+  key_shown     INTEGER NOT NULL, -- a vendor's API may show its signing key again
   version       INTEGER NOT NULL,
   created_at    INTEGER NOT NULL,
   updated_at    INTEGER NOT NULL,
