@@ -9,11 +9,14 @@ import (
 type Webhook struct {
 	ID          WebhookID   `json:"id"`
 	WorkspaceID WorkspaceID `json:"-"`
+	Number      int64       `json:"-"` // small, the workspace gives it once; an id for clients that read numbers
 	WebhookSettings
 	Status       WebhookStatus `json:"status"`
+	StatusAt     Timestamp     `json:"-"`             // since when
 	StatusReason string        `json:"status_reason"` // why it is paused or disabled, in a sentence
 	Secrets      int           `json:"secrets"`       // how many secrets sign at present
 	Health       WebhookHealth `json:"health"`        // read-only; it is no part of the version
+	KeyShown     bool          `json:"-"`             // made by a vendor's API that shows the signing key again
 	CreatedAt    Timestamp     `json:"created_at"`
 	UpdatedAt    Timestamp     `json:"updated_at"`
 	Version      int64         `json:"-"` // grows with each change; the ETag

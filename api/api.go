@@ -56,7 +56,7 @@ type headers struct {
 	nosniff, noStore, policy, json []string
 }
 
-// New makes the handler of the API: everything under /v1, and /openapi.json, /docs, /healthz and /readyz.
+// New makes the handler of the API: everything under /v1 and /compat, and /openapi.json, /docs, /healthz and /readyz.
 func New(c Config) http.Handler { return newAPI(c) }
 
 func newAPI(c Config) *api {
@@ -98,6 +98,8 @@ func newAPI(c Config) *api {
 	a.routeKeys(rt)
 	a.routeWorkspaces(rt)
 	a.routeSystem(rt)
+	a.routeCakemail()
+	a.routeSendook()
 	a.document = rt.document()
 	a.pages = newPages(a.document, rt.ids, c.Version)
 	a.routePages()

@@ -16,7 +16,12 @@ import (
 // decode reads a JSON object into a struct, strictly: fields that do not exist, that come twice or that are of the wrong kind
 // are refused, each with its JSON pointer, and all at once. Field names are matched exactly. A field that is not there, or null,
 // keeps the value that it has in into, its default. An empty body is an empty object.
-func decode(body []byte, into any) error {
+func decode(body []byte, into any) error { return (&decoder{}).body(body, into) }
+
+// decodeKnown is decode that leaves fields alone which do not exist.
+func decodeKnown(body []byte, into any) error { return (&decoder{lenient: true}).body(body, into) }
+
+func (d *decoder) body(body []byte, into any) error {
 	if len(body) == 0 {
 		return nil
 	}
@@ -26,7 +31,6 @@ func decode(body []byte, into any) error {
 	if kind := payload.KindOf(body); kind != payload.KindObject {
 		return notAnObject(kind)
 	}
-	var d decoder
 	d.object(body, reflect.ValueOf(into).Elem(), "")
 	return d.err()
 }
@@ -36,7 +40,10 @@ func notAnObject(kind payload.Kind) error {
 }
 
 // decoder reads JSON that is known to be valid.
-type decoder struct{ faults }
+type decoder struct {
+	faults
+	lenient bool // fields that do not exist are left alone
+}
 
 // value reads raw into v.
 func (d *decoder) value(raw []byte, v reflect.Value, pointer string) {
@@ -157,6 +164,9 @@ func (d *decoder) object(raw []byte, v reflect.Value, pointer string) {
 	fields := jsonFields(v.Type())
 	d.members(raw, pointer, func(key string, raw []byte, at string) {
 		index, ok := fields[key]
+		if !ok && d.lenient {
+			return
+		}
 		if !ok {
 			d.addCode(postroom.CodeUnknownField, at, "there is no such field here; %s", listFields(fields))
 			return

@@ -238,7 +238,7 @@ func (f *fakeApp) ResumeWebhook(_ context.Context, _ app.Caller, _, held string)
 
 func (f *fakeApp) attempt() postroom.Attempt {
 	return postroom.Attempt{
-		Number: 1, At: testTime, StatusCode: 500, Duration: 41700 * time.Microsecond,
+		DeliveryID: fixedID[postroom.DeliveryID](), Number: 1, At: testTime, StatusCode: 500, Duration: 41700 * time.Microsecond,
 		Request:  postroom.SentRequest{Method: "POST", URL: "https://example.com/hooks", Body: []byte(`{}`)},
 		Response: &postroom.Response{StatusCode: 500, Headers: []postroom.Header{{Name: "server", Value: "x"}}, Body: []byte{0xff, 0xfe}},
 		Error:    &postroom.AttemptError{Kind: "status", Message: "The receiver answered 500."},

@@ -44,6 +44,12 @@ type App interface {
 	PreviewSettings(ctx context.Context, who app.Caller, s postroom.WebhookSettings, in app.PreviewInput) (app.Preview, error)
 	HeldDeliveries(ctx context.Context, who app.Caller, ref string) (w postroom.Webhook, n int64, since *time.Time, err error)
 	WebhookSecrets(ctx context.Context, who app.Caller, ref string) ([]postroom.Secret, error)
+	WebhooksOfDialect(ctx context.Context, who app.Caller, dialect string, paused bool, offset, limit int) (webhooks []postroom.Webhook, total int64, err error)
+	WebhookByNumber(ctx context.Context, who app.Caller, number int64) (postroom.Webhook, error)
+	EventNames(dialect string) map[string]string
+	CreateWebhookWithKey(ctx context.Context, who app.Caller, in postroom.WebhookSettings, secret string) (postroom.Webhook, error)
+	CheckSecret(dialect, secret string) error
+	SigningKey(ctx context.Context, who app.Caller, dialect string, id postroom.WebhookID) (string, error)
 	RotateSecret(ctx context.Context, who app.Caller, ref string, kind postroom.SecretKind, given string, overlap time.Duration) (postroom.Secret, string, error)
 	WebhookStats(ctx context.Context, who app.Caller, ref string, span app.Span) (postroom.Stats, error)
 	WorkspaceStats(ctx context.Context, who app.Caller, span app.Span) (postroom.Stats, error)

@@ -106,7 +106,7 @@ func (r *rig) webhook() postroom.WebhookID {
 	now := postroom.Timestamp{Time: time.Now()}
 	w := postroom.StoredWebhook{Webhook: postroom.Webhook{ID: postroom.Next[postroom.WebhookKind](&r.ids, now.Time), WorkspaceID: r.who.Workspace, Status: postroom.WebhookActive,
 		Version: 1, CreatedAt: now, UpdatedAt: now, WebhookSettings: postroom.WebhookSettings{URL: "https://example.com/hooks", Events: []string{"*"}, Dialect: "standard"}}}
-	r.must(r.store.CreateWebhook(r.t.Context(), w, postroom.StoredSecret{Secret: postroom.Secret{ID: postroom.Next[postroom.SigningSecretKind](&r.ids, now.Time)}, Sealed: []byte("x")}))
+	r.must(r.store.CreateWebhook(r.t.Context(), &w, postroom.StoredSecret{Secret: postroom.Secret{ID: postroom.Next[postroom.SigningSecretKind](&r.ids, now.Time)}, Sealed: []byte("x")}))
 	return w.ID
 }
 

@@ -29,9 +29,11 @@ type Store interface {
 	DeleteEventType(ctx context.Context, workspace postroom.WorkspaceID, name string) error
 	EventTypes(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.EventType, error)
 
-	CreateWebhook(ctx context.Context, w postroom.StoredWebhook, secret postroom.StoredSecret) error
+	CreateWebhook(ctx context.Context, w *postroom.StoredWebhook, secret postroom.StoredSecret) error
 	Webhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time) (postroom.StoredWebhook, error)
 	WebhookByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string, now time.Time) (postroom.StoredWebhook, error)
+	WebhookByNumber(ctx context.Context, workspace postroom.WorkspaceID, number int64, now time.Time) (postroom.StoredWebhook, error)
+	WebhooksOfDialect(ctx context.Context, workspace postroom.WorkspaceID, dialect string, paused bool, offset, limit int, now time.Time) (found []postroom.StoredWebhook, total int64, err error)
 	Webhooks(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int, now time.Time) ([]postroom.StoredWebhook, error)
 	WebhookHealths(ctx context.Context, workspace postroom.WorkspaceID, first, last postroom.WebhookID) (map[postroom.WebhookID]postroom.WebhookHealth, error)
 	UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, change func(*postroom.StoredWebhook) error) (postroom.StoredWebhook, error)

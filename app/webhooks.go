@@ -15,6 +15,10 @@ import (
 // CreateWebhook makes a webhook with its first secret, which is the second result and never shown again. status is
 // active (the default) or paused; secret is the caller's own, or empty for a new one.
 func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, secret string) (postroom.Webhook, string, error) {
+	return a.createWebhook(ctx, who, in, status, secret, false)
+}
+
+func (a *App) createWebhook(ctx context.Context, who Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, secret string, keyShown bool) (postroom.Webhook, string, error) {
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
 		return postroom.Webhook{}, "", err
 	}
@@ -23,7 +27,7 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 	}
 	now := a.Now()
 	w := postroom.StoredWebhook{Webhook: postroom.Webhook{ID: postroom.Next[postroom.WebhookKind](a.IDs, now), WorkspaceID: who.Workspace,
-		WebhookSettings: in, Status: status, Secrets: 1, Version: 1, CreatedAt: stamp(now), UpdatedAt: stamp(now)}}
+		WebhookSettings: in, Status: status, StatusAt: stamp(now), Secrets: 1, KeyShown: keyShown, Version: 1, CreatedAt: stamp(now), UpdatedAt: stamp(now)}}
 	if status != postroom.WebhookActive && status != postroom.WebhookPaused {
 		return w.Webhook, "", postroom.Invalid(postroom.CodeInvalid, "/status", "a new webhook is active or paused")
 	}
@@ -38,7 +42,7 @@ func (a *App) CreateWebhook(ctx context.Context, who Caller, in postroom.Webhook
 	if err != nil {
 		return w.Webhook, "", err
 	}
-	if err := a.Store.CreateWebhook(ctx, w, sealed); err != nil {
+	if err := a.Store.CreateWebhook(ctx, &w, sealed); err != nil {
 		return w.Webhook, "", err
 	}
 	a.Engine.Changed(who.Workspace, w.ID)

@@ -21,6 +21,8 @@ func conformance() map[string]func(*fixture) {
 		"WebhookUID":        testWebhookUID,
 		"WebhookUIDRace":    testWebhookUIDRace,
 		"WebhookPages":      testWebhookPages,
+		"WebhooksOfDialect": testWebhooksOfDialect,
+		"WebhookNumberRace": testWebhookNumberRace,
 		"UpdateWebhook":     testUpdateWebhook,
 		"UpdateWebhookRace": testUpdateWebhookRace,
 		"WebhookStatus":     testWebhookStatus,

@@ -187,7 +187,7 @@ func digest(key string) []byte {
 // newWebhook is an active webhook of a workspace that is not stored yet, with its secret.
 func (f *fixture) newWebhook(workspace postroom.WorkspaceID) (postroom.StoredWebhook, postroom.StoredSecret) {
 	id := postroom.Next[postroom.WebhookKind](f.made(noon()), noon())
-	w := postroom.StoredWebhook{Webhook: postroom.Webhook{ID: id, WorkspaceID: workspace, Status: postroom.WebhookActive, Secrets: 1, Version: 1,
+	w := postroom.StoredWebhook{Webhook: postroom.Webhook{ID: id, WorkspaceID: workspace, Status: postroom.WebhookActive, StatusAt: stamp(noon()), Secrets: 1, Version: 1,
 		CreatedAt: stamp(noon()), UpdatedAt: stamp(noon()),
 		WebhookSettings: postroom.WebhookSettings{Name: "Webhook " + id.String(), URL: "https://example.com/hooks", Events: []string{"email.*", "contact.updated"},
 			Dialect: "standard", Method: "POST", Headers: map[string]string{"x-tenant": "production"}, Timeout: postroom.Duration(15 * time.Second),
@@ -205,7 +205,7 @@ func (f *fixture) newSecret(at time.Time) postroom.StoredSecret {
 func (f *fixture) webhook(workspace postroom.WorkspaceID) postroom.WebhookID {
 	f.t.Helper()
 	w, secret := f.newWebhook(workspace)
-	f.must(f.s.CreateWebhook(f.ctx, w, secret))
+	f.must(f.s.CreateWebhook(f.ctx, &w, secret))
 	return w.ID
 }
 

@@ -19,7 +19,7 @@ func TestTenants(t *testing.T) {
 		uid := "same"
 		w, secret := f.newWebhook(theirs)
 		w.UID = &uid
-		f.must(f.s.CreateWebhook(f.ctx, w, secret))
+		f.must(f.s.CreateWebhook(f.ctx, &w, secret))
 		webhook := w.ID
 		f.must(f.s.CreateEventType(f.ctx, theirs, postroom.EventType{Name: "order.paid"}, noon()))
 		key := postroom.Key{ID: postroom.NewID[postroom.KeyKind](noon()), WorkspaceID: theirs, Role: postroom.RoleViewer, CreatedAt: stamp(noon())}
@@ -76,6 +76,14 @@ func TestTenants(t *testing.T) {
 			{"AbandonIdempotent", func() error { return f.s.AbandonIdempotent(f.ctx, mine, "k") }},
 			{"Webhook", func() error { _, err := f.s.Webhook(f.ctx, mine, webhook, noon()); return notFound(err) }},
 			{"WebhookByUID", func() error { _, err := f.s.WebhookByUID(f.ctx, mine, uid, noon()); return notFound(err) }},
+			{"WebhookByNumber", func() error {
+				_, err := f.s.WebhookByNumber(f.ctx, mine, w.Number, noon())
+				return notFound(err)
+			}},
+			{"WebhooksOfDialect", func() error {
+				all, total, err := f.s.WebhooksOfDialect(f.ctx, mine, w.Dialect, true, 0, 10, noon())
+				return empty(len(all)+int(total), err)
+			}},
 			{"Webhooks", func() error { all, err := f.s.Webhooks(f.ctx, mine, nil, 10, noon()); return empty(len(all), err) }},
 			{"newer Webhooks", func() error {
 				all, err := f.s.Webhooks(f.ctx, mine, &postroom.Cursor{Newer: true, ID: postroom.NewID[postroom.WebhookKind](at(-time.Hour))}, 10, noon())
@@ -252,7 +260,7 @@ func TestTenants(t *testing.T) {
 		// The same names may be used by both.
 		again := f.workspace("mine again")
 		w.ID, w.WorkspaceID = postroom.NewID[postroom.WebhookKind](noon()), again
-		f.must(f.s.CreateWebhook(f.ctx, w, f.newSecret(noon())))
+		f.must(f.s.CreateWebhook(f.ctx, &w, f.newSecret(noon())))
 		f.must(f.s.CreateEventType(f.ctx, again, postroom.EventType{Name: "order.paid"}, noon()))
 		if held, err := f.s.BeginIdempotent(f.ctx, again, "k", digest("body"), noon(), at(time.Hour)); err != nil || held != nil {
 			t.Errorf("the other workspace's key holds %v, %v", held, err)

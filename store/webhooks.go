@@ -5,22 +5,26 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/postroom/postroom"
 )
 
-// CreateWebhook stores a webhook with its first secret.
-func (s *Store) CreateWebhook(ctx context.Context, w postroom.StoredWebhook, secret postroom.StoredSecret) error {
+// CreateWebhook stores a webhook with its first secret, and gives it its number.
+func (s *Store) CreateWebhook(ctx context.Context, w *postroom.StoredWebhook, secret postroom.StoredSecret) error {
 	settings, err := settingsJSON(w.WebhookSettings)
 	if err != nil {
 		return err
 	}
 	return s.changeWebhooks(ctx, w.WorkspaceID, func(q querier) error {
-		if err := checkUID(ctx, q, w); err != nil {
+		if err := checkUID(ctx, q, *w); err != nil {
 			return err
 		}
-		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time)); err != nil {
+		if err := q.one(ctx, "workspace_revision", []any{&w.Number}, w.WorkspaceID); err != nil {
+			return notFound(err, "workspace", w.WorkspaceID.String())
+		}
+		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time), w.Number, w.Dialect, boolInt(w.KeyShown)); err != nil {
 			return err
 		}
 		return insertSecret(ctx, q, w.WorkspaceID, w.ID, secret)
@@ -76,6 +80,28 @@ func (s *Store) WebhookByUID(ctx context.Context, workspace postroom.WorkspaceID
 	return s.oneWebhook(ctx, "webhook_by_uid", uid, workspace, uid, micros(now))
 }
 
+// WebhookByNumber finds a webhook of a workspace by its number.
+func (s *Store) WebhookByNumber(ctx context.Context, workspace postroom.WorkspaceID, number int64, now time.Time) (postroom.StoredWebhook, error) {
+	return s.oneWebhook(ctx, "webhook_by_number", strconv.FormatInt(number, 10), workspace, number, micros(now))
+}
+
+// WebhooksOfDialect lists up to limit webhooks of a workspace that have a dialect, from old to new, after the first offset; and counts
+// them all. Those that are paused are left out, unless asked for.
+func (s *Store) WebhooksOfDialect(ctx context.Context, workspace postroom.WorkspaceID, dialect string, paused bool, offset, limit int, now time.Time) (all []postroom.StoredWebhook, total int64, err error) {
+	with := boolInt(paused)
+	err = s.read(ctx, func(q querier) error {
+		if err := q.one(ctx, "webhook_of_dialect_count", []any{&total}, workspace, dialect, with); err != nil {
+			return err
+		}
+		return q.each(ctx, "webhook_of_dialect", func(row func(...any) error) error {
+			w, err := scanWebhook(row)
+			all = append(all, w)
+			return err
+		}, workspace, dialect, micros(now), with, limit, offset)
+	})
+	return all, total, err
+}
+
 func (s *Store) oneWebhook(ctx context.Context, name, ref string, args ...any) (w postroom.StoredWebhook, err error) {
 	err = s.read(ctx, func(q querier) error {
 		w, err = findWebhook(ctx, q, name, args...)
@@ -98,14 +124,14 @@ func findWebhook(ctx context.Context, q querier, name string, args ...any) (w po
 func scanWebhook(row func(...any) error) (w postroom.StoredWebhook, err error) {
 	var uid *string
 	var settings []byte
-	var created, updated int64
-	if err := row(&w.ID, &w.WorkspaceID, &uid, &w.Status, &w.StatusReason, &settings, &w.SealedAuth, &w.Version, &created, &updated, &w.Secrets); err != nil {
+	var since, created, updated int64
+	if err := row(&w.ID, &w.WorkspaceID, &w.Number, &uid, &w.Status, &w.StatusReason, &since, &settings, &w.SealedAuth, &w.KeyShown, &w.Version, &created, &updated, &w.Secrets); err != nil {
 		return w, err
 	}
 	if err := json.Unmarshal(settings, &w.WebhookSettings); err != nil {
 		return w, fmt.Errorf("the settings of webhook %s cannot be read: %w", w.ID, err)
 	}
-	w.UID, w.CreatedAt.Time, w.UpdatedAt.Time = uid, fromMicros(created), fromMicros(updated)
+	w.UID, w.StatusAt.Time, w.CreatedAt.Time, w.UpdatedAt.Time = uid, fromMicros(since), fromMicros(created), fromMicros(updated)
 	return w, nil
 }
 
@@ -152,7 +178,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceI
 		if _, err := q.exec(ctx, "webhook_health_delete", workspace, id); err != nil { // it begins anew
 			return err
 		}
-		if _, err := q.exec(ctx, "webhook_update", workspace, id, w.UID, settings, w.SealedAuth, micros(now)); err != nil {
+		if _, err := q.exec(ctx, "webhook_update", workspace, id, w.UID, settings, w.SealedAuth, micros(now), w.Dialect); err != nil {
 			return err
 		}
 		w.Version, w.UpdatedAt.Time = w.Version+1, now.UTC().Truncate(time.Microsecond)

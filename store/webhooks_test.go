@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,7 @@ func testWebhooks(f *fixture) {
 	uid := "crm"
 	w, secret := f.newWebhook(workspace)
 	w.UID, w.Payload, w.SealedAuth = &uid, &postroom.Payload{Template: json.RawMessage(`{"a":"{event_id}"}`)}, nil
-	f.must(f.s.CreateWebhook(f.ctx, w, secret))
+	f.must(f.s.CreateWebhook(f.ctx, &w, secret))
 
 	found, err := f.s.Webhook(f.ctx, workspace, w.ID, noon())
 	f.must(err)
@@ -57,7 +58,7 @@ func testWebhookUID(f *fixture) {
 	create := func(workspace postroom.WorkspaceID, uid *string) (postroom.StoredWebhook, error) {
 		w, secret := f.newWebhook(workspace)
 		w.UID = uid
-		return w, f.s.CreateWebhook(f.ctx, w, secret)
+		return w, f.s.CreateWebhook(f.ctx, &w, secret)
 	}
 	first, err := create(workspace, &uid)
 	f.must(err)
@@ -96,7 +97,7 @@ func testWebhookUIDRace(f *fixture) {
 	atOnce(t, 8, func(int) error {
 		w, secret := f.newWebhook(workspace)
 		w.UID = &uid
-		err := f.s.CreateWebhook(context.Background(), w, secret)
+		err := f.s.CreateWebhook(context.Background(), &w, secret)
 		switch {
 		case err == nil:
 			won.Add(1)
@@ -139,6 +140,101 @@ func testWebhookPages(f *fixture) {
 	f.equal("older than a deleted one", list(&postroom.Cursor{ID: gone}, 10), newestFirst[3:])
 	f.equal("newer ones", list(&postroom.Cursor{Newer: true, ID: ids[1]}, 3), ids[2:5])
 	f.equal("newer than all", list(&postroom.Cursor{Newer: true, ID: ids[5]}, 3), []postroom.WebhookID(nil))
+}
+
+// testWebhooksOfDialect has webhooks of two dialects and two workspaces, of which numbers may be the same.
+func testWebhooksOfDialect(f *fixture) {
+	t := f.t
+	workspace, other := f.workspace("one"), f.workspace("other")
+	var made []postroom.StoredWebhook
+	for _, dialect := range []string{"cakemail", "standard", "cakemail", "cakemail", "sendook"} {
+		for _, owner := range []postroom.WorkspaceID{workspace, other} {
+			w, secret := f.newWebhook(owner)
+			w.Dialect = dialect
+			f.must(f.s.CreateWebhook(f.ctx, &w, secret))
+			if owner == workspace {
+				made = append(made, w)
+			}
+		}
+	}
+	for i, w := range made {
+		if i > 0 && w.Number <= made[i-1].Number {
+			t.Errorf("number %d is given after %d", w.Number, made[i-1].Number)
+		}
+		found, err := f.s.WebhookByNumber(f.ctx, workspace, w.Number, noon())
+		f.must(err)
+		f.equal("the webhook by its number", found, w)
+	}
+	_, err := f.s.WebhookByNumber(f.ctx, workspace, 1<<40, noon())
+	f.code("an unknown number", err, postroom.CodeNotFound)
+	elsewhere, err := f.s.WebhookByNumber(f.ctx, other, made[0].Number, noon())
+	f.must(err)
+	if elsewhere.WorkspaceID != other {
+		t.Errorf("the number %d of one workspace finds a webhook of another", made[0].Number)
+	}
+
+	list := func(dialect string, paused bool, offset, limit int, want int64, ids ...postroom.WebhookID) {
+		t.Helper()
+		found, total, err := f.s.WebhooksOfDialect(f.ctx, workspace, dialect, paused, offset, limit, noon())
+		f.must(err)
+		var got []postroom.WebhookID
+		for _, w := range found {
+			got = append(got, w.ID)
+		}
+		f.equal(fmt.Sprintf("%s, paused %v, %d after %d", dialect, paused, limit, offset), got, ids)
+		if total != want {
+			t.Errorf("there are %d of %s, want %d", total, dialect, want)
+		}
+	}
+	list("cakemail", false, 0, 10, 3, made[0].ID, made[2].ID, made[3].ID)
+	list("cakemail", false, 1, 1, 3, made[2].ID)
+	list("cakemail", false, 3, 1, 3)
+	list("slack", true, 0, 10, 0)
+
+	// Paused ones are left out; a change of dialect moves a webhook; deleted ones are gone, and their numbers with them.
+	since := noon().Add(time.Hour)
+	f.must(f.s.SetWebhookStatus(f.ctx, workspace, made[2].ID, postroom.WebhookPaused, "", since))
+	list("cakemail", false, 0, 10, 2, made[0].ID, made[3].ID)
+	list("cakemail", true, 0, 10, 3, made[0].ID, made[2].ID, made[3].ID)
+	_, err = f.s.UpdateWebhook(f.ctx, workspace, made[2].ID, since.Add(time.Hour), func(w *postroom.StoredWebhook) error {
+		w.Dialect = "sendook"
+		return nil
+	})
+	f.must(err)
+	list("sendook", true, 0, 10, 2, made[2].ID, made[4].ID)
+	moved, err := f.s.Webhook(f.ctx, workspace, made[2].ID, noon())
+	f.must(err)
+	if !moved.StatusAt.Equal(since) || moved.Number != made[2].Number {
+		t.Errorf("paused at %s, and changed later, it is %+v", since, moved)
+	}
+	newest := made[4]
+	f.must(f.s.DeleteWebhook(f.ctx, workspace, newest.ID, noon(), func(postroom.StoredWebhook) error { return nil }))
+	list("sendook", true, 0, 10, 1, made[2].ID)
+	_, err = f.s.WebhookByNumber(f.ctx, workspace, newest.Number, noon())
+	f.code("the number of a deleted webhook", err, postroom.CodeNotFound)
+	next, secret := f.newWebhook(workspace)
+	f.must(f.s.CreateWebhook(f.ctx, &next, secret))
+	if next.Number <= newest.Number {
+		t.Errorf("after a webhook with the number %d was deleted, %d is given", newest.Number, next.Number)
+	}
+}
+
+// testWebhookNumberRace has many callers create webhooks at once: each gets a number of its own.
+func testWebhookNumberRace(f *fixture) {
+	workspace := f.workspace("one")
+	var numbers sync.Map
+	atOnce(f.t, 8, func(int) error {
+		for range 5 {
+			w, secret := f.newWebhook(workspace)
+			if err := f.s.CreateWebhook(context.Background(), &w, secret); err != nil {
+				return err
+			}
+			if _, taken := numbers.LoadOrStore(w.Number, true); taken {
+				return fmt.Errorf("the number %d is given twice", w.Number)
+			}
+		}
+		return nil
+	})
 }
 
 func testUpdateWebhook(f *fixture) {
@@ -273,7 +369,7 @@ func testSecrets(f *fixture) {
 	t := f.t
 	workspace := f.workspace("one")
 	w, first := f.newWebhook(workspace)
-	f.must(f.s.CreateWebhook(f.ctx, w, first))
+	f.must(f.s.CreateWebhook(f.ctx, &w, first))
 	otherWebhook := f.webhook(workspace)
 
 	at := func(hours int) time.Time { return noon().Add(time.Duration(hours) * time.Hour) }

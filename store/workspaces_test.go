@@ -139,7 +139,7 @@ func testRevisions(f *fixture) {
 		what   string
 		change func() error
 	}{
-		{"a new webhook", func() error { return f.s.CreateWebhook(f.ctx, w, secret) }},
+		{"a new webhook", func() error { return f.s.CreateWebhook(f.ctx, &w, secret) }},
 		{"an edit", func() error { _, err := f.s.UpdateWebhook(f.ctx, workspace, w.ID, noon(), unchanged); return err }},
 		{"a status", func() error {
 			return f.s.SetWebhookStatus(f.ctx, workspace, w.ID, postroom.WebhookActive, "", noon())

@@ -45,7 +45,7 @@ ON CONFLICT (workspace_id, webhook_id, minute, node) DO UPDATE SET
   b12 = rollups_open.b12 + excluded.b12, b13 = rollups_open.b13 + excluded.b13, b14 = rollups_open.b14 + excluded.b14, b15 = rollups_open.b15 + excluded.b15;
 
 -- name: webhook_stop
-UPDATE webhooks SET status = $3, status_reason = $4, version = version + 1, updated_at = $5
+UPDATE webhooks SET status = $3, status_reason = $4, status_at = $5, version = version + 1, updated_at = $5
 WHERE workspace_id = $1 AND id = $2 AND status = 'active' AND deleted_at IS NULL;
 
 -- name: workspace_touch

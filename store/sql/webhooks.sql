@@ -1,13 +1,13 @@
 -- name: webhook_insert
-INSERT INTO webhooks (id, workspace_id, uid, status, status_reason, settings, auth, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, '', $5, $6, 1, $7, $7);
+INSERT INTO webhooks (id, workspace_id, number, uid, dialect, status, status_reason, status_at, settings, auth, key_shown, version, created_at, updated_at)
+VALUES ($1, $2, $8, $3, $9, $4, '', $7, $5, $6, $10, 1, $7, $7);
 
 -- name: webhook_update
-UPDATE webhooks SET uid = $3, settings = $4, auth = $5, version = version + 1, updated_at = $6
+UPDATE webhooks SET uid = $3, dialect = $7, settings = $4, auth = $5, version = version + 1, updated_at = $6
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
 
 -- name: webhook_set_status
-UPDATE webhooks SET status = $3, status_reason = $4, version = version + 1, updated_at = $5
+UPDATE webhooks SET status = $3, status_reason = $4, status_at = $5, version = version + 1, updated_at = $5
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
 
 -- name: webhook_set_deleted
@@ -15,24 +15,39 @@ UPDATE webhooks SET deleted_at = $3, updated_at = $3, version = version + 1
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
 
 -- name: webhook_get
-SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
   (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
 FROM webhooks w WHERE w.workspace_id = $1 AND w.id = $2 AND w.deleted_at IS NULL;
 
 -- name: webhook_by_uid
-SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
   (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
 FROM webhooks w WHERE w.workspace_id = $1 AND w.uid = $2 AND w.deleted_at IS NULL;
 
 -- name: webhook_older
-SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
   (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
 FROM webhooks w WHERE w.workspace_id = $1 AND w.id < $2 AND w.deleted_at IS NULL ORDER BY w.id DESC LIMIT $4;
 
 -- name: webhook_newer
-SELECT w.id, w.workspace_id, w.uid, w.status, w.status_reason, w.settings, w.auth, w.version, w.created_at, w.updated_at,
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
   (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
 FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
+
+-- name: webhook_by_number
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+FROM webhooks w WHERE w.workspace_id = $1 AND w.number = $2 AND w.deleted_at IS NULL;
+
+-- name: webhook_of_dialect
+-- A page, from old to new; with those that are paused, or without.
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+FROM webhooks w
+WHERE w.workspace_id = $1 AND w.dialect = $2 AND ($4 <> 0 OR w.status <> 'paused') AND w.deleted_at IS NULL ORDER BY w.number LIMIT $5 OFFSET $6;
+
+-- name: webhook_of_dialect_count
+SELECT count(*) FROM webhooks WHERE workspace_id = $1 AND dialect = $2 AND ($3 <> 0 OR status <> 'paused') AND deleted_at IS NULL;
 
 -- name: webhook_health_put
 -- An attempt may end after its webhook was deleted.

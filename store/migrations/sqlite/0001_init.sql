@@ -42,11 +42,15 @@ CREATE TABLE event_types (
 CREATE TABLE webhooks (
   id            BLOB PRIMARY KEY NOT NULL,
   workspace_id  BLOB NOT NULL REFERENCES workspaces (id),
+  number        INTEGER NOT NULL, -- the revision of the workspace that it came with: never given twice
   uid           TEXT,
+  dialect       TEXT NOT NULL, -- that of the settings, for lists
   status        TEXT NOT NULL,
   status_reason TEXT NOT NULL,
+  status_at     INTEGER NOT NULL, -- since when it has the status
   settings      BLOB NOT NULL, -- JSON, without secret values
   auth          BLOB,          -- the secret values of auth, sealed
+  key_shown     INTEGER NOT NULL, -- a vendor's API may show its signing key again
   version       INTEGER NOT NULL,
   created_at    INTEGER NOT NULL,
   updated_at    INTEGER NOT NULL,
@@ -55,6 +59,8 @@ CREATE TABLE webhooks (
 CREATE INDEX webhooks_workspace ON webhooks (workspace_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX webhooks_stopped ON webhooks (workspace_id, id) WHERE status <> 'active' AND deleted_at IS NULL;
 CREATE UNIQUE INDEX webhooks_uid ON webhooks (workspace_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
+CREATE UNIQUE INDEX webhooks_number ON webhooks (workspace_id, number);
+CREATE INDEX webhooks_dialect ON webhooks (workspace_id, dialect, number) WHERE deleted_at IS NULL;
 CREATE INDEX webhooks_deleted ON webhooks (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE webhook_secrets (
