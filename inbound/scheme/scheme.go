@@ -98,8 +98,10 @@ func (a anyOf) verify(r *Request) *Reason {
 	return reason
 }
 
-func (a anyOf) cost() cost   { return a[len(a)-1].cost() }
-func (a anyOf) proves() bool { return !slices.ContainsFunc(a, func(v verifier) bool { return !v.proves() }) }
+func (a anyOf) cost() cost { return a[len(a)-1].cost() }
+func (a anyOf) proves() bool {
+	return !slices.ContainsFunc(a, func(v verifier) bool { return !v.proves() })
+}
 
 // named puts a scheme's name on its reasons, and keeps it to the methods that it is for.
 type named struct {

@@ -132,4 +132,3 @@ func (s *standardScheme) fits(v1, v1a [][]byte, head, body []byte) bool {
 	}
 	return ed25519Fits(s.publicKeys, bytes.Join([][]byte{head, body}, nil), v1a)
 }
-
