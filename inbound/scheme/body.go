@@ -65,7 +65,7 @@ func urlencoded(r *Request) (url.Values, *Reason) {
 		return nil, nil
 	}
 	if kind, _ := contentType(r); kind != "application/x-www-form-urlencoded" {
-		return nil, because(KindMalformed, "the body is not a form")
+		return nil, because(KindBody, "the body is not a form")
 	}
 	form, err := url.ParseQuery(string(r.Body))
 	if err != nil {
@@ -100,7 +100,7 @@ func formParams(r *Request) ([]byte, *Reason) {
 // for what it means, a number for how it is written.
 func jsonField(body []byte, pointer string) ([]string, *Reason) {
 	if !json.Valid(body) {
-		return nil, because(KindMalformed, "the body is not JSON")
+		return nil, because(KindBody, "the body is not JSON")
 	}
 	found := []json.RawMessage{body}
 	for _, segment := range strings.Split(pointer, "/")[1:] {

@@ -136,7 +136,11 @@ func (s *sender) drawKey(t *rapid.T) {
 		secret := drawSecret(t, "secret")
 		s.config.Algorithm = rapid.SampledFrom([]string{"", "sha1", "sha256", "sha512"}).Draw(t, "algorithm")
 		newHash := map[string]func() hash.Hash{"": sha256.New, "sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}[s.config.Algorithm]
-		s.sign = func(text []byte) []byte { mac := hmac.New(newHash, []byte(secret)); mac.Write(text); return mac.Sum(nil) }
+		s.sign = func(text []byte) []byte {
+			mac := hmac.New(newHash, []byte(secret))
+			mac.Write(text)
+			return mac.Sum(nil)
+		}
 		s.config.Secrets = []string{secret}
 	}
 }

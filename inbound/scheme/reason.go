@@ -26,6 +26,7 @@ type Kind string
 const (
 	KindNothing          Kind = "nothing"           // nothing is there that could verify a call
 	KindMethod           Kind = "method"            // the scheme is not for calls with this method
+	KindBody             Kind = "body"              // the scheme is not for calls with this kind of body, such as one that is not JSON
 	KindMissing          Kind = "missing"           // what should prove the caller is not there
 	KindAmbiguous        Kind = "ambiguous"         // it is there more than once, and it is not clear which one counts
 	KindMalformed        Kind = "malformed"         // it cannot be read
@@ -40,7 +41,7 @@ const (
 
 // Kinds are all of them, from the least to the most specific.
 func Kinds() []Kind {
-	return []Kind{KindNothing, KindMethod, KindMissing, KindAmbiguous, KindMalformed, KindAddress, KindMismatch, KindUntrusted,
+	return []Kind{KindNothing, KindMethod, KindBody, KindMissing, KindAmbiguous, KindMalformed, KindAddress, KindMismatch, KindUntrusted,
 		KindNeedsCertificate, KindCertificate, KindTooOld, KindTooNew}
 }
 

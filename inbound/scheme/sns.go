@@ -81,11 +81,11 @@ type snsMessage map[string]string
 
 func parseSNS(body []byte) (snsMessage, *Reason) {
 	if !json.Valid(body) {
-		return nil, because(KindMalformed, "the body is not JSON")
+		return nil, because(KindBody, "the body is not JSON")
 	}
 	members, err := jsonMembers(body)
 	if err != nil {
-		return nil, because(KindMalformed, "the body is not a JSON object")
+		return nil, because(KindBody, "the body is not a JSON object")
 	}
 	m, seen := make(snsMessage), make(map[string]bool)
 	for _, member := range members {
