@@ -75,6 +75,7 @@ func TestCommands(t *testing.T) {
 	for name, args := range map[string][]string{
 		"webhooks-create":      {"webhooks", "create", "-u", "https://example.com/hooks", "-e", "email.sent,email.opened", "-n", "Production Webhook"},
 		"webhooks-create-all":  {"webhooks", "create", "-u", "https://example.com/hooks", "-e", "*", "--uid", "crm", "--description", "D", "--header", "x-a=b;c", "--header", "x-d=e=f", "--method", "PUT", "--timeout", "5s", "--retry", "5s,5m", "--retry-jitter", "0", "--rate-limit", "100/1s", "--concurrency", "1", "--ordering", "key", "--expect-json", "--disable-after-failures", "10", "--disable-after", "120h", "--filter", "event.data.a == 1", "--dialect", "cloudcusp", "--auth-bearer", "@" + token, "--payload", "@" + order, "--paused"},
+		"webhooks-create-own":  {"webhooks", "create", "-u", "https://example.com/hooks", "-e", "email.*", "--dialect", "cakemail", "--secret", "@" + token},
 		"webhooks-create-tls":  {"webhooks", "create", "-u", "https://example.com/hooks", "-e", "*", "--tls-ca", "PEM"},
 		"webhooks-list":        {"webhooks", "list"},
 		"webhooks-get":         {"webhooks", "get", whk1},
@@ -186,6 +187,7 @@ func TestRefusals(t *testing.T) {
 		{"webhooks", "update", whk1, "--auth-bearer", "t", "--auth-client-id", "me"},
 		{"webhooks", "update", whk1, "--auth", `{"type":"bearer","tokn":"t"}`},
 		{"webhooks", "update", whk1, "--auth", `{"type":"bearer","token":"t"}`, "--no-tls"},
+		{"webhooks", "create", "-u", "https://example.com/hooks", "-e", "*", "--secret", ""},
 		{"webhooks", "update", whk1, "--no-tls", "--tls-ca", "x"},
 		{"events", "send"},
 		{"events", "send", "--type", "order.paid", "--data", "{broken"},

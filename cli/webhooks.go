@@ -36,6 +36,7 @@ type webhookCreateCmd struct {
 	Endpoint string   `name:"endpoint" short:"u" required:"" placeholder:"URL" help:"URL that events are posted to."`
 	Events   []string `short:"e" required:"" placeholder:"TYPES" help:"Event types, such as email.sent,email.opened; email.* and * stand for several."`
 	Paused   bool     `help:"Hold deliveries from the start."`
+	Secret   *string  `placeholder:"SECRET" help:"Signing secret that the receiver knows already, @FILE, - for stdin, or env:NAME; by default a new one is made."`
 	webhookFlags
 }
 
@@ -46,6 +47,7 @@ func (webhookCreateCmd) Help() string {
     postroom webhooks create -u https://example.com/hooks -e email.sent,email.opened -n "Production Webhook"
     postroom webhooks create -u https://example.com/hooks -e '*' --retry 5s,5m,30m --rate-limit 100/1s
     postroom webhooks create -u https://example.com/hooks -e 'email.*' --auth-bearer @token.txt
+    postroom webhooks create -u https://example.com/hooks -e '*' --dialect cakemail --secret env:WEBHOOK_SECRET
     postroom webhooks create -u https://example.com/hooks -e '*' --auth-token-url https://login.example.com/token \
         --auth-client-id crm --auth-client-secret env:CRM_SECRET --tls-certificate @client.pem --tls-key @client.key
     postroom webhooks create -u https://example.com/hooks -e 'email.*' --payload '{"event":"{event_type}","to":"{subscriber_email}"}'`
@@ -58,6 +60,16 @@ func (cmd webhookCreateCmd) Run(s *session) error {
 		return err
 	}
 	patch["url"], patch["events"] = cmd.Endpoint, cmd.Events
+	if cmd.Secret != nil {
+		secret, err := s.secretValue(*cmd.Secret)
+		if err != nil {
+			return err
+		}
+		if secret == "" {
+			return usagef("--secret has no secret in it")
+		}
+		patch["secret"] = secret
+	}
 	if cmd.Paused {
 		patch["status"] = postroom.WebhookPaused
 	}

@@ -35,6 +35,7 @@ type WebhookInput struct {
 	ExpectJSON   bool                   `json:"expect_json,omitempty"`
 	DisableAfter *DisableInput          `json:"disable_after,omitempty"`
 	Status       postroom.WebhookStatus `json:"status,omitempty"` // of a new one: active, or paused to hold deliveries from the start
+	Secret       string                 `json:"secret,omitempty"` // of a new one: that which its receiver knows already; one is made if empty
 }
 
 // RetryInput is how failed attempts are repeated; nil leaves out.
@@ -52,7 +53,7 @@ type DisableInput struct {
 // CreatedWebhook is a new webhook with its signing secret, which is shown this once.
 type CreatedWebhook struct {
 	postroom.Webhook
-	Secret string `json:"secret"` // whsec_… or whsk_…
+	Secret string `json:"secret"` // whsec_…, whsk_…, or as it was given
 }
 
 // CreateWebhook subscribes a URL to events.
