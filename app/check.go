@@ -92,6 +92,10 @@ func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problem
 			p.Add(pointer, "%s", err.Error())
 			continue
 		}
+		if d != nil && !a.offers(d, pattern) {
+			p.AddCode(postroom.CodeUnknownEventType, pointer, "%s", notSent(d, pattern))
+			continue
+		}
 		if !strings.HasSuffix(pattern, "*") {
 			err := a.checkEventType(ctx, who.Workspace, pattern, a.Now())
 			if postroom.CodeOf(err) == postroom.CodeUnknownEventType {
@@ -101,9 +105,6 @@ func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problem
 			if err != nil {
 				return err
 			}
-		}
-		if d != nil && !a.offers(d, pattern) {
-			p.AddCode(postroom.CodeUnknownEventType, pointer, "the dialect %s does not send %s; it sends %s", d.Name, pattern, strings.Join(vendorNames(d), ", "))
 		}
 	}
 	return nil
