@@ -115,6 +115,8 @@ func (c *compiler) contentType(_, n *yaml.Node) {
 
 // events reads the vendor's names by the catalogue's. "*": "*" sends every other type under its own name.
 func (c *compiler) events(_, n *yaml.Node) {
+	before := len(c.problems)
+	defer func() { c.unsure = len(c.problems) > before }()
 	c.pairs(n, "events", func(key, value *yaml.Node) {
 		switch {
 		case !isText(value) || len(value.Value) > maxName || strings.ContainsFunc(value.Value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
@@ -149,7 +151,7 @@ func (c *compiler) pattern(key *yaml.Node) (types []payload.Type) {
 			types = append(types, payload.Type{Name: name, Schema: c.known.Types[name].Schema})
 		}
 	}
-	if types == nil {
+	if types == nil && !c.unsure {
 		c.fail(key, "no event type of this dialect is %s%s", key.Value, nearest.Hint(key.Value, offered))
 	} else if o.others && matches(key.Value, "any.other") {
 		types = append(types, payload.Type{Name: "any.other"}) // of whose data nothing is known

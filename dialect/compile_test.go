@@ -221,8 +221,16 @@ func between(text, from, to string) string {
 }
 
 func TestAllProblemsAtOnce(t *testing.T) {
-	_, problems := dialect.Compile("acme", "f", []byte("titel: A\nout:\n  tiemout: 5s\n  events: {email.opend: o}\n  test: x\n"), known())
+	_, problems := dialect.Compile("acme", "f", []byte("titel: A\nout:\n  tiemout: 5s\n  events: {email.opened: o}\n  test: x\n"), known())
 	if len(problems) < 5 || problems[0].Line != 1 || problems[len(problems)-1].Line != 5 || strings.Count(problems.Error(), "\n") != len(problems)-1 {
+		t.Errorf("%v", problems)
+	}
+}
+
+// What follows from a mistake among the events is not told as another one.
+func TestOneMistakeIsOne(t *testing.T) {
+	_, problems := dialect.Compile("acme", "f", []byte(strings.NewReplacer("email.opened: opened", "email.opend: opened", "contact.created: opened", "", "email.sent: sent", "").Replace(whole)), known())
+	if problems.Error() != "f:8: the catalogue has no event type email.opend (did you mean email.opened?)" {
 		t.Errorf("%v", problems)
 	}
 }

@@ -84,6 +84,9 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s has %s, want %s", eventType, got, want)
 		}
 	}
+	if o.Reserved("") {
+		t.Error("nothing is reserved")
+	}
 	o = &compile(t, whole).Out
 	if got := lines(o, "email.sent"); got != "X-Acme-Event=mail X-Acme-Time={iso(timestamp)} X-Acme-Email={contact_email?} " {
 		t.Error(got)

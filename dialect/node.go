@@ -16,6 +16,7 @@ type compiler struct {
 	known    Known
 	d        *Dialect
 	problems Problems
+	unsure   bool // what the dialect sends is not known, since something is wrong with its events
 }
 
 func (c *compiler) fail(n *yaml.Node, format string, args ...any) {
