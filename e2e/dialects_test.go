@@ -291,6 +291,16 @@ func TestOwnDialects(t *testing.T) {
 	s.flags = devFlags()
 	s.start(t)
 	x.do(http.MethodPost, "/v1/webhooks/"+w.ID.String()+"/test", `{}`).refused(t, http.StatusConflict, postroom.CodeConflict, "")
+	x.api = newClient(t, s, x.key)
+	if got := x.publish("b", "contact.created", `{"contact":{"email":"bob@example.com"}}`); len(got.Webhooks) != 1 {
+		t.Errorf("without its dialect, %v get the event", got.Webhooks)
+	}
+	s.kill(t)
+	s.flags = append(devFlags(), "--dialects", folder)
+	s.start(t)
+	if got := x.r.wait(t, "/acme", 3)[2]; !strings.Contains(string(got.body), `"what":"person-added"`) || !strings.Contains(string(got.body), "bob@example.com") {
+		t.Errorf("what waited is %s", got.body)
+	}
 }
 
 // A dialect that is wrong is told at the start, with its line.
