@@ -123,8 +123,8 @@ func TestProblems(t *testing.T) {
 		{"an empty title", "title: Acme", "title: ' '", `1: title is a text`},
 		{"a title that is null", "title: Acme", "title: ~", `1: title is a text`},
 		{"a title that is a list", "title: Acme", "title: [a]", `1: title is a text`},
-		{"no part out", whole[strings.Index(whole, "out:"):], "", `1: a dialect has a part out`},
-		{"a list as the part out", whole[strings.Index(whole, "out:"):], "out: [a]", `3: out is a mapping`},
+		{"no part out", between(whole, "out:", ""), "", `1: a dialect has a part out`},
+		{"a list as the part out", between(whole, "out:", ""), "out: [a]", `3: out is a mapping`},
 		{"a content type that is none", "application/vnd.acme+json", "json", `4: content_type is a media type`},
 		{"a content type with a line break", "application/vnd.acme+json", `"a/b; c=\"d\ne\""`, `4: content_type is a media type`},
 		{"another method", "method: PUT", "method: put", `5: method is POST, PUT or PATCH (did you mean PUT?)`},
@@ -213,11 +213,11 @@ func TestProblems(t *testing.T) {
 
 // between is the part of a text from one line to another, or to its end.
 func between(text, from, to string) string {
-	text = text[strings.Index(text, from):]
-	if to == "" {
-		return text
+	_, rest, _ := strings.Cut(text, from)
+	if to != "" {
+		rest, _, _ = strings.Cut(rest, to)
 	}
-	return text[:strings.Index(text, to)]
+	return from + rest
 }
 
 func TestAllProblemsAtOnce(t *testing.T) {

@@ -92,8 +92,8 @@ func TestSixthVendor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		part := string(text)[strings.Index(string(text), from):]
-		if !strings.Contains(string(page), "\n"+part+"```") {
+		_, part, found := strings.Cut(string(text), from)
+		if !found || !strings.Contains(string(page), "\n"+from+part+"```") {
 			t.Errorf("the page does not show acme/%s as it is", file)
 		}
 	}
