@@ -93,7 +93,7 @@ func (a *App) checkPatterns(ctx context.Context, who Caller, p *postroom.Problem
 			continue
 		}
 		if d != nil && !a.offers(d, pattern) {
-			p.AddCode(postroom.CodeUnknownEventType, pointer, "the dialect %s does not send %s%s; it sends %s", d.Name, pattern, d.Out.Hint(pattern), strings.Join(vendorNames(d), ", "))
+			p.AddCode(postroom.CodeUnknownEventType, pointer, "%s", notSent(d, pattern))
 			continue
 		}
 		if !strings.HasSuffix(pattern, "*") {

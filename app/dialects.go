@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/catalogue"
 	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/outbound"
 )
@@ -89,13 +91,22 @@ func (a *App) checkDialect(p *postroom.Problems, s *postroom.WebhookSettings) *d
 		return nil
 	}
 	s.Events = catalogueNames(d, s.Events)
-	for name := range s.Headers {
+	reserved := func(pointer, name string) {
 		if d.Out.Reserved(headerName(name)) {
-			p.Add("/headers/"+escapePointer(name), "the header %s is reserved: the dialect %s sets it", headerName(name), d.Name)
+			p.Add(pointer, "the header %s is reserved: the dialect %s sets it", headerName(name), d.Name)
+		}
+	}
+	for name := range s.Headers {
+		reserved("/headers/"+escapePointer(name), name)
+	}
+	if s.Auth != nil {
+		reserved("/auth/header", s.Auth.Header)
+		for name := range s.Auth.Headers {
+			reserved("/auth/headers/"+escapePointer(name), name)
 		}
 	}
 	if s.Auth != nil && s.Auth.Type != "" && slices.Contains(postroom.AuthTypes(), s.Auth.Type) && !slices.Contains(d.Out.Auth, s.Auth.Type) {
-		p.Add("/auth/type", "the dialect %s has no auth of this type; it has %s", d.Name, joined(d.Out.Auth))
+		p.Add("/auth/type", "webhooks of the dialect %s have no auth of this type; they may have %s", d.Name, joined(d.Out.Auth))
 	}
 	return d
 }
@@ -132,6 +143,15 @@ func (a *App) offers(d *dialect.Dialect, pattern string) bool {
 	}
 	named, others := d.Out.Named()
 	return others || slices.ContainsFunc(named, func(t string) bool { return matchesAny([]string{pattern}, t) })
+}
+
+// notSent says that a dialect does not send what a name or a pattern stands for, and what it sends.
+func notSent(d *dialect.Dialect, name string) string {
+	names, hint := vendorNames(d), ""
+	if near := catalogue.NearestWord(name, names); near != "" {
+		hint = " (did you mean " + near + "?)"
+	}
+	return fmt.Sprintf("the dialect %s does not send %s%s; it sends %s", d.Name, quote(name), hint, strings.Join(names, ", "))
 }
 
 // vendorNames are what the dialect calls its event types.
@@ -177,8 +197,7 @@ func (a *App) testOf(name, eventType string, data json.RawMessage) (string, json
 	}
 	eventType = catalogueNames(d, []string{eventType})[0]
 	if !d.Out.Offers(eventType) {
-		return "", nil, postroom.Invalid(postroom.CodeUnknownEventType, "/type", "the dialect %s does not send %s; it sends %s", d.Name, quote(eventType),
-			strings.Join(vendorNames(d), ", "))
+		return "", nil, postroom.Invalid(postroom.CodeUnknownEventType, "/type", "%s", notSent(d, eventType))
 	}
 	return eventType, data, nil
 }

@@ -32,6 +32,9 @@ type Config struct {
 	Serve   func(ctx context.Context, cfg config.Config) error
 	Migrate func(ctx context.Context, cfg config.Config, out io.Writer) error
 	Doctor  func(ctx context.Context, cfg config.Config) (server.Checkup, error)
+
+	// What `dialect test` does.
+	TestDialects func(dir string, update bool, out io.Writer) error
 }
 
 // Terminal says which of the standard streams are a terminal, and how wide it is.
@@ -61,8 +64,9 @@ func Process(version string) Config {
 		Serve: func(ctx context.Context, cfg config.Config) error {
 			return server.Run(ctx, cfg, server.Options{Version: version, Stdout: os.Stdout, Stderr: os.Stderr, CPUProfile: os.Getenv("POSTROOM_CPUPROFILE")})
 		},
-		Migrate: server.Migrate,
-		Doctor:  server.Doctor,
+		Migrate:      server.Migrate,
+		Doctor:       server.Doctor,
+		TestDialects: server.TestDialects,
 	}
 }
 

@@ -72,6 +72,10 @@ const previewJSON = `{"event":{"id":"order-17","type":"order.paid","time":"2026-
 	`"request":{"method":"POST","url":"https://example.com/hooks","headers":[{"name":"Content-Type","value":"application/json"},{"name":"X-B","value":"\u001b[2Jx"}],` +
 	`"body":"{\"id\":\"order-17\",\"total\":null}"},"notes":[{"pointer":"/payload/add/total","detail":"{data.total * 'x'} failed: no such overload"}]}`
 
+const dialectJSON = `{"name":"acme","title":"Acme","description":"How Acme sends.","others":false,"content_type":"application/json","bodies":[],"headers":[],"auth":["none","bearer"],` +
+	`"events":[{"type":"email.bounced","name":"email.bounced"},{"type":"email.clicked","name":"clicked"},{"type":"email.opened","name":"opened"},{"type":"email.sent","name":"sent"}],` +
+	`"signature":{"scheme":"hmac","header":"X-Sign","algorithm":"sha256","encoding":"hex"},"defaults":{"method":"POST","retry":{"schedule":["5s","5m"],"jitter":0},"timeout":"30s"},"test":"email.opened"`
+
 // answers are what the fake server says to each call: the status if it is not 200, and the body.
 func answers() map[string]string {
 	const api = "/v1/"
@@ -111,6 +115,8 @@ func answers() map[string]string {
 		"POST /v1/event-types":                   `201 {"name":"order.paid","group":"custom","title":"Order paid","custom":true}`,
 		"DELETE /v1/event-types/order.paid":      "204 ",
 		"GET /v1/event-types/order.paid/sample":  `{"type":"order.paid","time":` + stamp + `,"data":{"order":{"id":17}}}`,
+		"GET /v1/dialects":                       page(dialectJSON+"}", `{"name":"standard","title":"Standard Webhooks","others":true,"events":[],"signature":{"scheme":"standard"}}`),
+		"GET /v1/dialects/acme":                  dialectJSON + `,"samples":[{"type":"email.opened","name":"opened","request":{"method":"POST","url":"https://example.com/","headers":[{"name":"X-Sign","value":"ab"}],"body":"{\"event\":\"opened\"}"}}]}`,
 		"GET /v1/deliveries":                     page(deliveryJSON(""), strings.NewReplacer("pending", "succeeded", `"attempt_count":2`, `"attempt_count":1`, "500", "204", `"last_error_kind":"status",`, "").Replace(deliveryJSON(""))),
 		"GET /v1/deliveries/" + dlv1:             deliveryJSON(`,"attempts":[` + failedAttempt + `,` + refusedAttempt + `]`),
 		"GET /v1/deliveries/dlv_1":               strings.NewReplacer("pending", "held", `"2026-01-31T10:35:06.000Z"`, "null").Replace(deliveryJSON(`,"test":true`)),

@@ -117,6 +117,9 @@ func TestCommands(t *testing.T) {
 		"event-types-create":   {"event-types", "create", "order.paid", "--title", "Order paid", "--schema", `{"type":"object"}`, "--sample", "@" + order},
 		"event-types-delete":   {"event-types", "delete", "order.paid", "-f"},
 		"event-types-sample":   {"event-types", "sample", "order.paid"},
+		"dialect-list":         {"dialect", "list"},
+		"dialect-show":         {"dialect", "show", "acme"},
+		"dialect-show-type":    {"dialect", "show", "acme", "--type", "opened"},
 		"deliveries-list":      {"deliveries", "list", "--webhook", "crm", "--event", "order-17", "--type", "order.paid", "--status", "failed", "--status-code", "500", "--after", "24h", "--limit", "10"},
 		"deliveries-show":      {"deliveries", "show", dlv1},
 		"deliveries-show-full": {"deliveries", "show", dlv1, "--full"},
@@ -198,6 +201,9 @@ func TestRefusals(t *testing.T) {
 		{"keys", "create", "--role", "admin", "--expires", "soon"},
 		{"keys", "list", "--api-key", "two words"},
 		{"keys", "list", "--url", "example.com"},
+		{"dialect", "show", "acme", "--type", "closed"},
+		{"dialect", "test"},
+		{"dialect", "test", "/does/not/exist"},
 		{"completion", "tcsh"},
 	} {
 		all += transcript(args, run(t, newFakeServer(t), given{}, args...)) + "\n"
@@ -208,7 +214,7 @@ func TestRefusals(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for name, args := range map[string][]string{
 		"root": {"--help"}, "webhooks": {"webhooks", "--help"}, "webhooks-create": {"webhooks", "create", "-h"},
-		"serve": {"serve", "--help"}, "events-send": {"events", "send", "--help"}, "demo": {"demo", "--help"},
+		"serve": {"serve", "--help"}, "dialect-test": {"dialect", "test", "--help"}, "events-send": {"events", "send", "--help"}, "demo": {"demo", "--help"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run(t, newFakeServer(t), given{}, args...)

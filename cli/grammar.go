@@ -30,6 +30,7 @@ type grammar struct {
 	Stats      statsCmd      `cmd:"" group:"use" help:"What happened to all deliveries."`
 	Attempts   attemptsCmd   `cmd:"" group:"use" help:"The calls that were made for deliveries."`
 	Replays    replaysCmd    `cmd:"" group:"use" help:"Deliver again what was delivered, or was not."`
+	Dialect    dialectCmd    `cmd:"" group:"use" help:"Vendors' ways of sending webhooks, and your own."`
 
 	Keys       keysCmd       `cmd:"" group:"access" help:"API keys of the workspace."`
 	Workspaces workspacesCmd `cmd:"" group:"access" help:"Tenants, for the operator."`

@@ -54,17 +54,21 @@ func (cmd webhookPreviewCmd) Run(s *session) error {
 		return err
 	}
 	return s.show(shown, func(p *screen) {
-		r := shown.Request
-		p.printf("%s %s\n", clean(r.Method), clean(r.URL))
-		for _, h := range r.Headers {
-			p.printf("%s\n", clean(h.Name+": "+h.Value))
-		}
-		p.printf("\n%s\n", cleanLines(bodyText(r.Body, r.BodyBase64)))
+		p.request(shown.Request)
 		if len(shown.Notes) > 0 {
 			p.printf("\n")
 		}
 		p.notes("", shown.Notes)
 	})
+}
+
+// request shows a call.
+func (p *screen) request(r postroom.RequestResource) {
+	p.printf("%s %s\n", clean(r.Method), clean(r.URL))
+	for _, h := range r.Headers {
+		p.printf("%s\n", clean(h.Name+": "+h.Value))
+	}
+	p.printf("\n%s\n", cleanLines(bodyText(r.Body, r.BodyBase64)))
 }
 
 // notes shows where null stands for what could not be made, and what else is worth knowing.

@@ -154,6 +154,14 @@ func eventRoutes() []route {
 			w, err := c.PreviewEventReplay(ctx, "order-17", "crm")
 			return len(w), err
 		}, `POST /v1/events/order-17/replay {"webhooks":["crm"],"dry_run":true}`, 1},
+		{"Dialects", `{"data":[{"name":"standard","others":true}],"next_cursor":null,"prev_cursor":null}`, func(ctx context.Context, c *client.Client) (any, error) {
+			all, err := c.Dialects(ctx)
+			return []any{len(all), all[0].Name, all[0].Others}, err
+		}, "GET /v1/dialects", []any{1, "standard", true}},
+		{"Dialect", `{"name":"cakemail","samples":[{"type":"email.opened","request":{"body":"{}"}}]}`, func(ctx context.Context, c *client.Client) (any, error) {
+			d, err := c.Dialect(ctx, "cakemail")
+			return []any{d.Name, d.Samples[0].Request.Body}, err
+		}, "GET /v1/dialects/cakemail", []any{"cakemail", "{}"}},
 		{"EventTypes", `{"data":[{"name":"email.opened","group":"email","custom":false}],"next_cursor":null,"prev_cursor":null}`,
 			func(ctx context.Context, c *client.Client) (any, error) {
 				types, err := c.EventTypes(ctx)

@@ -1,8 +1,11 @@
 package dialect
 
 import (
+	"cmp"
 	"errors"
 	"maps"
+	"math"
+	"mime"
 	"net/textproto"
 	"regexp"
 	"slices"
@@ -19,9 +22,17 @@ import (
 
 // Bounds of what a dialect may ask for: those of a webhook's own settings.
 const (
-	maxRetries = 30
-	maxWait    = 7 * 24 * time.Hour
-	maxTimeout = time.Minute
+	maxRetries     = 30
+	minWait        = 100 * time.Millisecond
+	maxWait        = 7 * 24 * time.Hour
+	maxTimeout     = time.Minute
+	maxRate        = 1_000_000
+	maxPeriod      = 24 * time.Hour
+	minDisable     = time.Minute
+	maxDisable     = 365 * 24 * time.Hour
+	maxHeaders     = 50 // of a pattern
+	maxHeaderValue = 4096
+	maxName        = 128 // bytes of the vendor's name for an event type
 )
 
 var headerToken = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$") // RFC 9110, 5.6.2
@@ -44,7 +55,7 @@ func (c *compiler) dialect(n *yaml.Node) {
 // text reads a text into dest.
 func (c *compiler) text(dest *string) reader {
 	return func(key, value *yaml.Node) {
-		if value.Kind != yaml.ScalarNode || strings.TrimSpace(value.Value) == "" {
+		if !isText(value) {
 			c.fail(value, "%s is a text", key.Value)
 			return
 		}
@@ -59,7 +70,7 @@ func (c *compiler) out(n *yaml.Node) {
 	o.Auth = postroom.AuthTypes()
 	var bodies, headers, test *yaml.Node
 	c.object(n, "out", map[string]reader{
-		"content_type":  c.text(&o.ContentType),
+		"content_type":  c.contentType,
 		"events":        c.events,
 		"bodies":        func(_, value *yaml.Node) { bodies = value },
 		"headers":       func(_, value *yaml.Node) { headers = value },
@@ -67,8 +78,8 @@ func (c *compiler) out(n *yaml.Node) {
 		"auth":          c.auth,
 		"method":        func(_, value *yaml.Node) { o.Defaults.Method = c.oneOf(value, "method", "POST", "PUT", "PATCH") },
 		"retry":         c.retry,
-		"timeout":       func(_, value *yaml.Node) { c.duration(value, "timeout", &o.Defaults.Timeout, maxTimeout) },
-		"expect_json":   func(_, value *yaml.Node) { c.decode(value, "expect_json", &o.Defaults.ExpectJSON) },
+		"timeout":       func(_, value *yaml.Node) { c.duration(value, "timeout", &o.Defaults.Timeout, minWait, maxTimeout) },
+		"expect_json":   func(_, value *yaml.Node) { c.boolean(value, "expect_json", &o.Defaults.ExpectJSON) },
 		"rate_limit":    c.rateLimit,
 		"disable_after": c.disableAfter,
 		"test":          func(_, value *yaml.Node) { test = value },
@@ -93,12 +104,23 @@ func (c *compiler) out(n *yaml.Node) {
 	}
 }
 
+func (c *compiler) contentType(_, n *yaml.Node) {
+	value := strings.TrimSpace(n.Value)
+	if kind, _, err := mime.ParseMediaType(value); err != nil || !strings.Contains(kind, "/") || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+		c.fail(n, "content_type is a media type, such as application/json")
+		return
+	}
+	c.d.Out.ContentType = value
+}
+
 // events reads the vendor's names by the catalogue's. "*": "*" sends every other type under its own name.
 func (c *compiler) events(_, n *yaml.Node) {
+	before := len(c.problems)
+	defer func() { c.unsure = len(c.problems) > before }()
 	c.pairs(n, "events", func(key, value *yaml.Node) {
 		switch {
-		case value.Kind != yaml.ScalarNode || value.Value == "":
-			c.fail(value, "the vendor's name for %s is a text", key.Value)
+		case !isText(value) || len(value.Value) > maxName || strings.ContainsFunc(value.Value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+			c.fail(value, "the vendor's name for %s is a text of up to %d bytes without spaces", key.Value, maxName)
 		case key.Value == "*" && value.Value == "*":
 			c.d.Out.others = true
 		case key.Value == "*" || value.Value == "*":
@@ -115,6 +137,10 @@ func (c *compiler) events(_, n *yaml.Node) {
 // pattern reads a type that the dialect offers, a group.* of which it offers some, or *, and gives the types.
 func (c *compiler) pattern(key *yaml.Node) (types []payload.Type) {
 	o := &c.d.Out
+	if prefix, wild := strings.CutSuffix(key.Value, "*"); wild && prefix != "" && !strings.HasSuffix(prefix, ".") {
+		c.fail(key, "%s is no pattern: a type, group.* or *", key.Value)
+		return nil
+	}
 	offered := []string{"*"}
 	for _, name := range slices.Sorted(maps.Keys(c.known.Types)) {
 		if !o.Offers(name) {
@@ -125,7 +151,7 @@ func (c *compiler) pattern(key *yaml.Node) (types []payload.Type) {
 			types = append(types, payload.Type{Name: name, Schema: c.known.Types[name].Schema})
 		}
 	}
-	if types == nil {
+	if types == nil && !c.unsure {
 		c.fail(key, "no event type of this dialect is %s%s", key.Value, nearest.Hint(key.Value, offered))
 	} else if o.others && matches(key.Value, "any.other") {
 		types = append(types, payload.Type{Name: "any.other"}) // of whose data nothing is known
@@ -137,18 +163,18 @@ func (c *compiler) bodies(n *yaml.Node) {
 	o := &c.d.Out
 	c.pairs(n, "bodies", func(key, value *yaml.Node) {
 		types := c.pattern(key)
-		if value.Kind != yaml.ScalarNode {
+		if !isText(value) {
 			c.fail(value, "a body is a template: JSON in a block of text (%s: |)", key.Value)
 			return
 		}
 		template, err := payload.Compile([]byte(value.Value), payload.Options{Types: types})
 		if err != nil {
-			c.template(value, "the body of "+key.Value, err)
+			c.template(value, []byte(value.Value), "the body of "+key.Value, err)
 			return
 		}
 		o.bodies = append(o.bodies, &Body{key.Value, strings.TrimSpace(value.Value), template})
 	})
-	slices.SortStableFunc(o.bodies, func(a, b *Body) int { return specific(a.Events) - specific(b.Events) })
+	slices.SortStableFunc(o.bodies, func(a, b *Body) int { return cmp.Compare(specific(a.Events), specific(b.Events)) })
 	for _, name := range slices.Sorted(maps.Keys(o.names)) {
 		if o.Body(name) == nil && c.problems == nil {
 			c.fail(n, "there is no body for %s", name)
@@ -159,27 +185,29 @@ func (c *compiler) bodies(n *yaml.Node) {
 	}
 }
 
-// specific orders patterns: * before group.* before a type.
+// specific orders patterns: * before group.* before group.part.* before a type.
 func specific(pattern string) int {
-	switch {
-	case pattern == "*":
-		return 0
-	case strings.HasSuffix(pattern, "*"):
-		return 1
-	default:
-		return 2
+	if strings.HasSuffix(pattern, "*") {
+		return len(pattern)
 	}
+	return math.MaxInt
 }
 
 // template reports what is wrong with a template, in its own line where that is known.
-func (c *compiler) template(n *yaml.Node, what string, err error) {
+func (c *compiler) template(n *yaml.Node, source []byte, what string, err error) {
+	first := 0 // the line of the template's first line; 0 where lines of the file are not those of the template
+	if n.Style&yaml.LiteralStyle != 0 {
+		first = n.Line + 1 // the block begins in the next line
+	}
+	at := func(line int) int {
+		if first == 0 {
+			return n.Line
+		}
+		return first + line - 1
+	}
 	var syntax *payload.SyntaxError
 	if errors.As(err, &syntax) {
-		line := n.Line
-		if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-			line += syntax.Line // the block begins in the next line
-		}
-		c.problems = append(c.problems, Problem{c.file, line, what + ": " + err.Error()})
+		c.problems = append(c.problems, Problem{c.file, at(syntax.Line), what + ": " + err.Error()})
 		return
 	}
 	var wrong *payload.Error
@@ -188,11 +216,11 @@ func (c *compiler) template(n *yaml.Node, what string, err error) {
 		return
 	}
 	for _, fault := range wrong.Faults {
-		at := what
+		place := what
 		if fault.Pointer != "" {
-			at += ", " + fault.Pointer
+			place += ", " + fault.Pointer
 		}
-		c.fail(n, "%s: %s", at, fault)
+		c.problems = append(c.problems, Problem{c.file, at(lineOf(source, fault.Pointer)), place + ": " + fault.String()})
 	}
 }
 
@@ -203,36 +231,54 @@ func (c *compiler) headers(n *yaml.Node) {
 		group := headers{pattern: key.Value}
 		c.pairs(value, "the headers of "+key.Value, func(name, value *yaml.Node) {
 			h, ok := c.header(name, value, types)
-			if ok {
+			if ok && slices.ContainsFunc(group.lines, func(other Header) bool { return other.Name == h.Name }) {
+				c.fail(name, "%s is there twice, in different spellings", h.Name)
+			} else if ok {
 				group.lines = append(group.lines, h)
 			}
 		})
+		if len(group.lines) > maxHeaders {
+			c.fail(key, "there are at most %d headers for %s", maxHeaders, key.Value)
+		}
 		o.headers = append(o.headers, group)
 	})
-	slices.SortStableFunc(o.headers, func(a, b headers) int { return specific(a.pattern) - specific(b.pattern) })
+	slices.SortStableFunc(o.headers, func(a, b headers) int { return cmp.Compare(specific(a.pattern), specific(b.pattern)) })
 }
 
 func (c *compiler) header(name, value *yaml.Node, types []payload.Type) (Header, bool) {
 	if !c.headerName(name) {
 		return Header{}, false
 	}
-	if value.Kind != yaml.ScalarNode || value.Value == "" {
-		c.fail(value, "the value of %s is a template of a text", name.Value)
+	switch canonical := textproto.CanonicalMIMEHeaderKey(name.Value); {
+	case canonical == c.d.Out.Signature.Header:
+		c.fail(name, "the header %s carries the signature", name.Value)
+		return Header{}, false
+	case c.d.Out.Signature.Scheme == SchemeStandard && slices.Contains(standardHeaders(), canonical):
+		c.fail(name, "the header %s is that of the scheme standard", name.Value)
+		return Header{}, false
+	case !isText(value) || len(value.Value) > maxHeaderValue:
+		c.fail(value, "the value of %s is a template of a text of up to %d bytes", name.Value, maxHeaderValue)
 		return Header{}, false
 	}
 	template, err := payload.Compile(payload.AppendString(nil, value.Value), payload.Options{Types: types})
 	if err != nil {
-		c.template(value, "the header "+name.Value, err)
+		c.template(value, nil, "the header "+name.Value, err)
 		return Header{}, false
 	}
 	return Header{textproto.CanonicalMIMEHeaderKey(name.Value), value.Value, template}, true
 }
 
+// standardHeaders are those of the scheme standard.
+func standardHeaders() []string {
+	return []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+}
+
 func (c *compiler) headerName(n *yaml.Node) bool {
 	switch textproto.CanonicalMIMEHeaderKey(n.Value) {
 	case "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Te", "Trailer", "Expect",
-		"Authorization", "Proxy-Authorization", "Proxy-Connection", "Accept-Encoding", "Content-Encoding":
-		c.fail(n, "a dialect cannot set the header %s", n.Value)
+		"Authorization", "Proxy-Authorization", "Proxy-Connection", "Accept-Encoding", "Content-Encoding",
+		"User-Agent", "Postroom-Delivery", "Postroom-Attempt":
+		c.fail(n, "a dialect cannot set the header %s: Postroom or HTTP itself does", n.Value)
 		return false
 	}
 	if !headerToken.MatchString(n.Value) {
@@ -240,142 +286,4 @@ func (c *compiler) headerName(n *yaml.Node) bool {
 		return false
 	}
 	return true
-}
-
-func (c *compiler) signature(n *yaml.Node) {
-	s := &c.d.Out.Signature
-	*s = Signature{Algorithm: "sha256", Encoding: "hex"}
-	var header, prefix string
-	var hmacOnly []*yaml.Node
-	only := func(read reader) reader {
-		return func(key, value *yaml.Node) {
-			hmacOnly = append(hmacOnly, key)
-			read(key, value)
-		}
-	}
-	c.object(n, "signature", map[string]reader{
-		"scheme": func(_, value *yaml.Node) {
-			s.Scheme = Scheme(c.oneOf(value, "scheme", string(SchemeStandard), string(SchemeHMAC), string(SchemeNone)))
-		},
-		"header": only(func(key, value *yaml.Node) {
-			if c.headerName(value) {
-				header = textproto.CanonicalMIMEHeaderKey(value.Value)
-			}
-		}),
-		"algorithm": only(func(_, value *yaml.Node) { s.Algorithm = c.oneOf(value, "algorithm", "sha1", "sha256", "sha512") }),
-		"encoding":  only(func(_, value *yaml.Node) { s.Encoding = c.oneOf(value, "encoding", "hex", "base64") }),
-		"prefix":    only(c.text(&prefix)),
-	})
-	switch {
-	case s.Scheme == SchemeHMAC && header == "":
-		c.fail(n, "the scheme hmac has a header")
-	case s.Scheme == SchemeHMAC:
-		s.Header, s.Prefix = header, prefix
-	default:
-		for _, key := range hmacOnly {
-			c.fail(key, "%s goes with the scheme hmac", key.Value)
-		}
-		*s = Signature{Scheme: s.Scheme}
-	}
-}
-
-func (c *compiler) auth(_, n *yaml.Node) {
-	var names []string
-	if !c.decode(n, "auth", &names) {
-		return
-	}
-	c.d.Out.Auth = nil
-	for i, name := range names {
-		all := postroom.AuthTypes()
-		if !slices.Contains(all, postroom.AuthType(name)) {
-			known := make([]string, len(all))
-			for i, t := range all {
-				known[i] = string(t)
-			}
-			c.fail(n.Content[i], "there is no auth type %s%s", name, nearest.Hint(name, known))
-			continue
-		}
-		c.d.Out.Auth = append(c.d.Out.Auth, postroom.AuthType(name))
-	}
-}
-
-func (c *compiler) duration(n *yaml.Node, what string, dest *postroom.Duration, most time.Duration) {
-	if err := dest.UnmarshalText([]byte(n.Value)); err != nil {
-		c.fail(n, "%s: %s", what, err)
-	} else if d := time.Duration(*dest); d <= 0 || d > most {
-		c.fail(n, "%s is more than 0s and at most %s", what, postroom.Duration(most))
-	}
-}
-
-func (c *compiler) retry(_, n *yaml.Node) {
-	r := &c.d.Out.Defaults.Retry
-	*r = postroom.Retry{}
-	c.object(n, "retry", map[string]reader{
-		"schedule": func(key, value *yaml.Node) {
-			if value.Kind != yaml.SequenceNode || len(value.Content) > maxRetries {
-				c.fail(value, "schedule is a list of at most %d waits", maxRetries)
-				return
-			}
-			r.Schedule = make([]postroom.Duration, len(value.Content))
-			for i, wait := range value.Content {
-				c.duration(wait, "a wait", &r.Schedule[i], maxWait)
-			}
-		},
-		"jitter": func(_, value *yaml.Node) {
-			if c.decode(value, "jitter", &r.Jitter) && !(r.Jitter >= 0 && r.Jitter <= 1) {
-				c.fail(value, "jitter is 0 to 1")
-			}
-		},
-	})
-	if r.Schedule == nil {
-		r.Schedule = []postroom.Duration{}
-	}
-}
-
-func (c *compiler) rateLimit(_, n *yaml.Node) {
-	r := &postroom.RateLimit{}
-	c.d.Out.Defaults.RateLimit = r
-	c.object(n, "rate_limit", map[string]reader{
-		"limit":  func(_, value *yaml.Node) { c.decode(value, "limit", &r.Limit) },
-		"period": func(_, value *yaml.Node) { c.duration(value, "period", &r.Period, 24*time.Hour) },
-	})
-	if r.Limit < 1 || r.Period == 0 {
-		c.fail(n, "rate_limit has a limit of 1 or more, and a period")
-	}
-}
-
-func (c *compiler) disableAfter(_, n *yaml.Node) {
-	d := &c.d.Out.Defaults.DisableAfter
-	*d = postroom.DisableAfter{}
-	c.object(n, "disable_after", map[string]reader{
-		"failures": func(_, value *yaml.Node) {
-			if c.decode(value, "failures", &d.Failures) && d.Failures < 0 {
-				c.fail(value, "failures is 0 (never) or more")
-			}
-		},
-		"for": func(_, value *yaml.Node) { c.duration(value, "for", &d.For, 365*24*time.Hour) },
-	})
-}
-
-// test reads what a test sends: a type, or a mapping with the type and data of its own.
-func (c *compiler) test(n *yaml.Node) {
-	t := &c.d.Out.Test
-	at := n
-	if n.Kind == yaml.ScalarNode {
-		t.Type = n.Value
-	} else {
-		c.object(n, "test", map[string]reader{
-			"type": func(_, value *yaml.Node) { t.Type, at = value.Value, value },
-			"data": func(_, value *yaml.Node) {
-				if err := payload.Valid([]byte(value.Value)); value.Kind != yaml.ScalarNode || err != nil || payload.KindOf([]byte(value.Value)) != payload.KindObject {
-					c.fail(value, "data is a JSON object in a text")
-					return
-				}
-				t.Data = []byte(value.Value)
-			},
-		})
-	}
-	if _, known := c.known.Types[t.Type]; !known || !c.d.Out.Offers(t.Type) {
-		c.fail(at, "a test sends an event type of the catalogue that the dialect offers, and %s is none", strconv.Quote(t.Type))
-	}
 }

@@ -175,6 +175,9 @@ func (o *Out) HeaderGroups() (groups []HeaderGroup) {
 
 // Reserved tells whether a canonical header name is the dialect's own, so that a webhook cannot set it.
 func (o *Out) Reserved(name string) bool {
+	if name == "" {
+		return false
+	}
 	if name == o.Signature.Header {
 		return true
 	}

@@ -1,13 +1,16 @@
 package dialect
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -53,8 +56,8 @@ const fileName = "dialect.yaml"
 
 var folderName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
-// Load compiles each folder of a file system that has a dialect.yaml; others are passed over. root is what stands before the paths in
-// errors, which are Problems.
+// Load compiles each folder of a file system that has a dialect.yaml; others are passed over, and so are those whose names begin with a
+// dot. root is what stands before the paths in errors, which are Problems.
 func Load(files fs.FS, root string, known Known) (Set, error) {
 	folders, err := fs.ReadDir(files, ".")
 	if err != nil {
@@ -62,19 +65,11 @@ func Load(files fs.FS, root string, known Known) (Set, error) {
 	}
 	set, problems := Set{}, Problems(nil)
 	for _, folder := range folders {
-		if !folder.IsDir() {
+		name := folder.Name()
+		if strings.HasPrefix(name, ".") || !Is(files, name) {
 			continue
 		}
-		raw, err := fs.ReadFile(files, path.Join(folder.Name(), fileName))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		file := path.Join(root, folder.Name(), fileName)
-		if err != nil {
-			problems = append(problems, Problem{File: file, Message: err.Error()})
-			continue
-		}
-		d, wrong := Compile(folder.Name(), file, raw, known)
+		d, wrong := LoadOne(files, name, name, path.Join(root, name), known)
 		if wrong != nil {
 			problems = append(problems, wrong...)
 			continue
@@ -87,8 +82,39 @@ func Load(files fs.FS, root string, known Known) (Set, error) {
 	return set, nil
 }
 
-// With is the dialects of both sets; those of more replace others of the same name, but for the standard one, whose bytes the log of
-// attempts relies on.
+// Is tells whether a folder of a file system is a dialect's.
+func Is(files fs.FS, folder string) bool {
+	_, err := fs.Stat(files, path.Join(folder, fileName)) // which follows links
+	return err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+}
+
+// LoadOne compiles the dialect of one folder of a file system. root is what stands before the file's name in errors.
+func LoadOne(files fs.FS, folder, name, root string, known Known) (*Dialect, Problems) {
+	file := path.Join(root, fileName)
+	raw, err := read(files, path.Join(folder, fileName))
+	if err != nil {
+		return nil, Problems{{File: file, Message: err.Error()}}
+	}
+	return Compile(name, file, raw, known)
+}
+
+// maxFile bounds a dialect's file, in bytes.
+const maxFile = 256 << 10
+
+// read reads a file, but no more of it than shows that it is too large.
+func read(files fs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+// ErrStandard means that the dialect standard was to be replaced.
+var ErrStandard = errors.New("the dialect standard cannot be replaced: the log of attempts relies on its bytes")
+
+// With is the dialects of both sets; those of more replace others of the same name, but for the standard one. The error is ErrStandard.
 func (s Set) With(more Set) (Set, error) {
 	all := Set{}
 	for name, d := range s {
@@ -96,15 +122,12 @@ func (s Set) With(more Set) (Set, error) {
 	}
 	for name, d := range more {
 		if name == Standard {
-			return nil, errors.New("the dialect standard cannot be replaced")
+			return nil, ErrStandard
 		}
 		all[name] = d
 	}
 	return all, nil
 }
-
-// maxFile bounds a dialect's file, in bytes.
-const maxFile = 256 << 10
 
 // Compile reads one dialect. file is its path for errors.
 func Compile(name, file string, raw []byte, known Known) (*Dialect, Problems) {
@@ -115,14 +138,23 @@ func Compile(name, file string, raw []byte, known Known) (*Dialect, Problems) {
 	if len(raw) > maxFile {
 		return nil, Problems{{File: file, Message: fmt.Sprintf("the file is larger than %d bytes", maxFile)}}
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(raw, &document); err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(raw))
+	var document, another yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, Problems{{File: file, Message: "the file is empty"}}
+	} else if err != nil {
 		return nil, Problems{yamlProblem(file, err)}
-	}
-	if document.Kind == 0 {
+	} else if len(document.Content) == 0 {
 		return nil, Problems{{File: file, Message: "the file is empty"}}
 	}
-	c.dialect(document.Content[0])
+	if err := decoder.Decode(&another); err == nil {
+		return nil, Problems{{file, another.Line, "a dialect is one document, and here another one begins"}}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, Problems{yamlProblem(file, err)}
+	}
+	if c.plain(&document); c.problems == nil {
+		c.dialect(document.Content[0])
+	}
 	if c.problems != nil {
 		slices.SortStableFunc(c.problems, func(a, b Problem) int { return a.Line - b.Line })
 		return nil, c.problems
@@ -136,7 +168,7 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 func yamlProblem(file string, err error) Problem {
 	p := Problem{File: file, Message: err.Error()}
 	if m := yamlLine.FindStringSubmatch(p.Message); m != nil {
-		p.Message = p.Message[len(m[0]):]
+		p.Message = "this is no YAML: " + p.Message[len(m[0]):]
 		_, _ = fmt.Sscan(m[1], &p.Line) // no number: the whole file
 	}
 	return p

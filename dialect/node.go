@@ -16,6 +16,7 @@ type compiler struct {
 	known    Known
 	d        *Dialect
 	problems Problems
+	unsure   bool // what the dialect sends is not known, since something is wrong with its events
 }
 
 func (c *compiler) fail(n *yaml.Node, format string, args ...any) {
@@ -64,24 +65,38 @@ func (c *compiler) pairs(n *yaml.Node, what string, read reader) {
 			continue
 		}
 		seen[key.Value] = true
-		if value.Kind == yaml.AliasNode {
-			value = value.Alias
-		}
 		read(key, value)
 	}
 }
 
-// decode reads a value into dest, with YAML's own rules.
-func (c *compiler) decode(n *yaml.Node, what string, dest any) bool {
-	if err := n.Decode(dest); err != nil {
-		message := err.Error()
-		if p := yamlProblem(c.file, err); p.Message != "" {
-			message = strings.TrimSpace(strings.TrimPrefix(p.Message, "unmarshal errors:"))
-		}
-		c.fail(n, "%s: %s", what, message)
-		return false
+// plain refuses anchors and aliases, all through the file: what is written is what is read, and nothing grows on the way.
+func (c *compiler) plain(n *yaml.Node) {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		c.fail(n, "a dialect has no aliases: write out what *%s stands for", n.Value)
+	case n.Anchor != "":
+		c.fail(n, "a dialect has no anchors, such as &%s here", n.Anchor)
 	}
-	return true
+	for _, child := range n.Content {
+		c.plain(child)
+	}
+}
+
+// isText tells whether a node is a text, and not empty.
+func isText(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.ShortTag() != "!!null" && strings.TrimSpace(n.Value) != ""
+}
+
+func (c *compiler) integer(n *yaml.Node, what string, dest *int, least, most int) {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || n.Decode(dest) != nil || *dest < least || *dest > most {
+		c.fail(n, "%s is a whole number from %d to %d", what, least, most)
+	}
+}
+
+func (c *compiler) boolean(n *yaml.Node, what string, dest *bool) {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(dest) != nil {
+		c.fail(n, "%s is true or false", what)
+	}
 }
 
 // oneOf reads a text that must be one of few.
@@ -89,6 +104,7 @@ func (c *compiler) oneOf(n *yaml.Node, what string, values ...string) string {
 	if n.Kind == yaml.ScalarNode && slices.Contains(values, n.Value) {
 		return n.Value
 	}
-	c.fail(n, "%s is %s", what, strings.Join(values, ", "))
-	return ""
+	last := len(values) - 1
+	c.fail(n, "%s is %s or %s%s", what, strings.Join(values[:last], ", "), values[last], nearest.Hint(n.Value, values))
+	return values[0]
 }

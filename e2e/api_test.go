@@ -23,7 +23,7 @@ func cases() map[string]func(*tenant) {
 	all := map[string]func(*tenant){}
 	for _, some := range []map[string]func(*tenant){
 		deliveryCases(), payloadCases(), failureCases(), holdCases(), logCases(), publishCases(), onceCases(), cloudEventCases(), resourceCases(), listCases(),
-		refusalCases(), authCases(), orderCases(), faultCases(), compatCases(),
+		refusalCases(), authCases(), orderCases(), faultCases(), compatCases(), dialectCases(),
 	} {
 		maps.Copy(all, some)
 	}

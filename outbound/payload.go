@@ -261,35 +261,3 @@ func pointerOf(p *postroom.Payload) string {
 	}
 	return "/payload/template"
 }
-
-// Preview makes the call that would bring an event to a webhook as a delivery's first attempt, as the log would show it. Without secrets it
-// is signed with a new one. The error says why the body cannot be made.
-func (e *Engine) Preview(w postroom.StoredWebhook, secrets []postroom.StoredSecret, event *postroom.Event) (postroom.SentRequest, []postroom.FieldError, error) {
-	auth, err := OpenAuth(e.targets.opener, w)
-	if err != nil {
-		return postroom.SentRequest{}, nil, err
-	}
-	target, err := e.targets.make(w.Webhook, auth, secrets)
-	if err != nil {
-		return postroom.SentRequest{}, nil, err
-	}
-	if len(secrets) == 0 {
-		key, _, err := ParseSecret(NewSecret(postroom.SecretHMAC))
-		if err != nil {
-			return postroom.SentRequest{}, nil, err
-		}
-		target.keys = []SigningKey{key}
-	}
-	now := e.now()
-	c, err := build(target, &postroom.Job{DeliveryID: postroom.Next[postroom.DeliveryKind](e.ids, now), WebhookID: w.ID, Event: event})
-	if err != nil {
-		return postroom.SentRequest{}, nil, err
-	}
-	sign(c, target, event.PublicID(), now)
-	if auth != nil && auth.Type == postroom.AuthOAuth2 {
-		c.header.set(headerAuthorization, "") // where the token will be; what is shown does not depend on it
-	}
-	request := sentRequest(target, c)
-	request.Body = c.body
-	return request, c.notes, nil
-}

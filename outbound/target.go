@@ -150,35 +150,56 @@ func (t *targets) load(ctx context.Context, id postroom.WebhookID) (*Target, err
 
 // make makes a webhook ready to be called, of its settings, the values of its auth, and its secrets.
 func (t *targets) make(w postroom.Webhook, auth *postroom.Auth, secrets []postroom.StoredSecret) (*Target, error) {
+	d, err := t.dialectOf(&w)
+	if err != nil {
+		return nil, err
+	}
+	target, err := newTarget(w, auth, d, t.userAgent)
+	if err != nil {
+		return nil, err
+	}
+	target.keys, err = t.keysOf(w.ID, d, secrets)
+	return target, err
+}
+
+func (t *targets) dialectOf(w *postroom.Webhook) (*dialect.Dialect, error) {
 	d := t.dialects[w.Dialect]
 	if d == nil {
 		return nil, fmt.Errorf("there is no dialect %s, which the webhook %s has", w.Dialect, w.ID)
 	}
-	target := &Target{Webhook: w, header: fixedHeader(&w, auth, d.Out.ContentType, t.userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
+	return d, nil
+}
+
+// keysOf are a webhook's secrets, ready to sign.
+func (t *targets) keysOf(id postroom.WebhookID, d *dialect.Dialect, secrets []postroom.StoredSecret) (keys []SigningKey, err error) {
+	for _, s := range secrets {
+		plain, err := t.opener.Open(SecretContext(id), s.Sealed)
+		if err != nil {
+			return nil, fmt.Errorf("a secret of webhook %s: %w", id, err)
+		}
+		key, _, err := ParseSecretFor(d.Out.Signature.Scheme, string(plain))
+		if err != nil {
+			return nil, fmt.Errorf("a secret of webhook %s: %w", id, err)
+		}
+		if s.ExpiresAt != nil {
+			key = key.until(s.ExpiresAt.Time)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// newTarget is a webhook that is ready to be called, but for its keys.
+func newTarget(w postroom.Webhook, auth *postroom.Auth, d *dialect.Dialect, userAgent string) (*Target, error) {
+	target := &Target{Webhook: w, header: fixedHeader(&w, auth, d.Out.ContentType, userAgent), secret: secretHeaders(&w), policy: PolicyOf(&w),
 		conceal: concealAuth(auth), payloadPointer: pointerOf(w.Payload)}
 	var err error
 	// It was checked when it was saved, so that this only fails for what another version of Postroom saved. The attempts tell.
 	if target.bodies, target.payloadErr = compileBodies(w.Payload, d, nil); target.payloadErr != nil {
 		target.bodies = &bodies{dialect: d}
 	}
-	if target.url, target.shownURL, err = authURL(w.URL, auth); err != nil {
-		return nil, err
-	}
-	for _, s := range secrets {
-		plain, err := t.opener.Open(SecretContext(w.ID), s.Sealed)
-		if err != nil {
-			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
-		}
-		key, _, err := ParseSecretFor(d.Out.Signature.Scheme, string(plain))
-		if err != nil {
-			return nil, fmt.Errorf("a secret of webhook %s: %w", w.ID, err)
-		}
-		if s.ExpiresAt != nil {
-			key = key.until(s.ExpiresAt.Time)
-		}
-		target.keys = append(target.keys, key)
-	}
-	return target, nil
+	target.url, target.shownURL, err = authURL(w.URL, auth)
+	return target, err
 }
 
 // PolicyOf is what a webhook wants done about failures.

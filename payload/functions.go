@@ -32,6 +32,7 @@ var language = []Function{
 		atTime(func(t time.Time) ref.Val { return types.String(t.UTC().Format(time.DateOnly)) }), 1},
 	{"lower", "lower(text)", "the text in lower case", onText(strings.ToLower), 1},
 	{"upper", "upper(text)", "the text in upper case", onText(strings.ToUpper), 1},
+	{"percent", "percent(text)", "the text with all but visible ASCII, and with quotes and percent signs, as %XX", onText(percentEncode), 1},
 	{"text", "text(value)", "the value as it would be inside of a text", textFunction, 1},
 	{"json", "json(value)", "the value as JSON, in a text", jsonFunction, 1},
 	{"join", `join(list, ", ")`, "the elements as one text, with the second text between them", joinFunction, 2},
@@ -90,6 +91,19 @@ func onText(fn func(string) string) func([]ref.Val) (ref.Val, error) {
 		}
 		return types.String(fn(string(s))), nil
 	}
+}
+
+// percentEncode writes a text as the HTTP binding of CloudEvents 1.0 (3.1.3.2) wants the value of a header.
+func percentEncode(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(strings.ToValidUTF8(s, "\uFFFD")) {
+		if c <= ' ' || c > '~' || c == '"' || c == '%' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // plainText is a value as text.

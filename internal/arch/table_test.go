@@ -30,11 +30,12 @@ var table = []row{
 	{folder: "internal", imports: []string{"."}, drivers: true}, // drivers: internal/testenv makes databases
 	{folder: "internal/failpoint", stdOnly: true},
 	{folder: "catalogue", imports: []string{"."}},
-	{folder: "dialects", tests: []string{"dialect", "payload", "outbound", "inbound/scheme", "inbound"}},
+	{folder: "dialects", tests: []string{"dialect", "dialect/fixture", "payload", "outbound", "inbound/scheme", "inbound"}},
 	{folder: "dialect", imports: []string{".", "payload", "internal"}},
 	{folder: "payload", imports: []string{".", "internal"}},
 	{folder: "store", imports: []string{".", "internal/failpoint"}, drivers: true},
 	{folder: "outbound", imports: []string{".", "dialect", "payload", "internal", "internal/failpoint"}},
+	{folder: "dialect/fixture", imports: []string{".", "dialect", "outbound", "payload", "internal"}, tests: []string{"dialects"}},
 	{folder: "inbound/scheme", imports: []string{".", "internal"}},
 	{folder: "inbound", imports: []string{".", "dialect", "inbound/scheme", "internal"}},
 	{folder: "app", imports: []string{".", "outbound", "inbound", "dialect", "payload", "catalogue"}},

@@ -108,7 +108,10 @@ DELETE FROM webhooks WHERE deleted_at IS NOT NULL AND deleted_at < $1;
 -- Sealed secrets of all workspaces, for the doctor's check of the secret key.
 SELECT id, webhook_id, sealed FROM webhook_secrets WHERE id > $1 ORDER BY id LIMIT $2;
 
--- name: webhook_stopped
+-- name: webhook_stopped (sqlite)
+SELECT id FROM webhooks INDEXED BY webhooks_stopped WHERE workspace_id = $1 AND status <> 'active' AND deleted_at IS NULL LIMIT $2;
+
+-- name: webhook_stopped (postgres)
 SELECT id FROM webhooks WHERE workspace_id = $1 AND status <> 'active' AND deleted_at IS NULL LIMIT $2;
 
 -- name: webhook_sealed_auth
