@@ -141,6 +141,7 @@ func TestAll(t *testing.T) {
 		"all is well":                  {post("{}", good, "X-API-Key: k"), ""},
 		"signature":                    {post("{}", "X-Hub-Signature-256: sha256=00", "X-API-Key: k"), "hmac mismatch"},
 		"key, before the signature":    {post("{}", "X-Hub-Signature-256: sha256=00", "X-API-Key: l"), "api_key mismatch"},
+		"no key, before the signature": {post("{}", "X-Hub-Signature-256: sha256=00"), "api_key missing"},
 		"key is missing, token wrong":  {withURL("https://hooks.example.com/?token=x", good), "token mismatch"},
 		"token is missing, address no": {func() *Request { r := withURL("/", good); r.Client = netip.Addr{}; return r }(), "ip address"},
 	} {
@@ -285,6 +286,25 @@ func TestRedaction(t *testing.T) {
 	err := s.Verify(post("secret body", "X-S: caller's text", "X-Webhook-Token: another text"))
 	if err == nil || strings.Contains(err.Error(), "text") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("the reason says too much: %v", err)
+	}
+}
+
+func TestParams(t *testing.T) {
+	for body, want := range map[string]string{
+		"": "", "b=2&a=1": "a1b2", "a=2&a=1&a=2": "a1a2", "B=1&a=2&A=3": "A3B1a2", "a=%2B+x&%C3%A9=": "a+ xé", "a": "a", "&&": "",
+	} {
+		got, reason := formParams(post(body, "Content-Type: application/x-www-form-urlencoded"))
+		if reason != nil || string(got) != want {
+			t.Errorf("%q: %q, %v", body, got, reason)
+		}
+	}
+	for body, want := range map[string]Kind{"a=%zz": KindMalformed, "a=1;b=2": KindMalformed} {
+		if _, reason := formParams(post(body, "Content-Type: application/x-www-form-urlencoded")); reason == nil || reason.Kind != want {
+			t.Errorf("%q: %v", body, reason)
+		}
+	}
+	if _, reason := formParams(post("a=1")); reason == nil || reason.Kind != KindBody {
+		t.Errorf("without a type: %v", reason)
 	}
 }
 
