@@ -14,7 +14,7 @@ import (
 
 const (
 	maxFormParts = 1000
-	maxFormValue = 64 << 10 // bytes of a value that is compared; longer ones are cut, and so do not fit
+	maxFormValue = 64 << 10 // bytes of a field that counts
 )
 
 // formField finds the values of a field of a form, urlencoded or multipart.
@@ -37,9 +37,12 @@ func formField(r *Request, name string) ([]string, *Reason) {
 		if part.FormName() != name || part.FileName() != "" {
 			continue
 		}
-		value, err := io.ReadAll(io.LimitReader(part, maxFormValue))
+		value, err := io.ReadAll(io.LimitReader(part, maxFormValue+1))
 		if err != nil {
 			return nil, because(KindMalformed, "the multipart form cannot be read")
+		}
+		if len(value) > maxFormValue { // what is cut could be signed, and what follows the cut not
+			return nil, because(KindMalformed, "the form field %s has more than %d bytes", name, maxFormValue)
 		}
 		values = append(values, string(value))
 	}

@@ -197,7 +197,7 @@ func (c *compiler) tolerance(otherwise time.Duration) time.Duration {
 	return d
 }
 
-// short refuses texts that are too long, or that no header could hold.
+// short refuses texts that are too long.
 func (c *compiler) short(field, value string) {
 	if len(value) > maxText {
 		c.blame(field, "It has %d bytes; at most %d are allowed.", len(value), maxText)

@@ -34,7 +34,6 @@ type sender struct {
 
 	body, stamp, id string
 	at              time.Time
-	signature       []byte
 }
 
 var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

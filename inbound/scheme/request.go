@@ -71,7 +71,7 @@ func cutPort(origin string) (bare string, found bool) {
 	return origin[:colon], true
 }
 
-// escapes are those that HubSpot undoes in a URL before it signs, and no others.
+// unescapeURL undoes those escapes that HubSpot undoes in a URL before it signs, and no others.
 func unescapeURL(raw string) string {
 	return strings.NewReplacer("%3A", ":", "%3a", ":", "%2F", "/", "%2f", "/", "%3F", "?", "%3f", "?", "%40", "@", "%21", "!", "%24", "$",
 		"%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%2a", "*", "%2C", ",", "%2c", ",", "%3B", ";", "%3b", ";").Replace(raw)

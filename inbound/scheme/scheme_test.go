@@ -141,6 +141,7 @@ func TestAll(t *testing.T) {
 		"all is well":                  {post("{}", good, "X-API-Key: k"), ""},
 		"signature":                    {post("{}", "X-Hub-Signature-256: sha256=00", "X-API-Key: k"), "hmac mismatch"},
 		"key, before the signature":    {post("{}", "X-Hub-Signature-256: sha256=00", "X-API-Key: l"), "api_key mismatch"},
+		"no key, before the signature": {post("{}", "X-Hub-Signature-256: sha256=00"), "api_key missing"},
 		"key is missing, token wrong":  {withURL("https://hooks.example.com/?token=x", good), "token mismatch"},
 		"token is missing, address no": {func() *Request { r := withURL("/", good); r.Client = netip.Addr{}; return r }(), "ip address"},
 	} {
@@ -245,6 +246,10 @@ func TestMailgunForms(t *testing.T) {
 			t.Errorf("%s, a token twice: %q", name, kind)
 		}
 	}
+	long := url.Values{"timestamp": fields["timestamp"], "signature": fields["signature"], "token": {strings.Repeat("t", maxFormValue+1)}}
+	if kind := kindOf(t, s.Verify(multi(long))); kind != KindMalformed {
+		t.Errorf("a field that is too long: %q", kind)
+	}
 	body := `{"signature":{"timestamp":"` + stamp + `","token":"t1","signature":"` + hexMAC("key", stamp+"t1") + `"}}`
 	for name, test := range map[string]struct {
 		body string
@@ -273,7 +278,7 @@ func TestRedaction(t *testing.T) {
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "config", c, "scheme", s, "of", c.Of[0], "in", map[string]any{"c": c})
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", c, "scheme", s)
 	text := log.String() + fmt.Sprintf("%v %+v %#v %s %v %+v %#v %s", c, c, c, c, s, s, s, s)
-	for _, hidden := range []string{"canary", fmt.Sprint([]byte("canary")), hex.EncodeToString([]byte("canary"))} {
+	for _, hidden := range []string{"canary", "99 97 110 97 114 121", hex.EncodeToString([]byte("canary"))} {
 		if strings.Contains(text, hidden) {
 			t.Errorf("%q shows in %s", hidden, text)
 		}
@@ -281,6 +286,25 @@ func TestRedaction(t *testing.T) {
 	err := s.Verify(post("secret body", "X-S: caller's text", "X-Webhook-Token: another text"))
 	if err == nil || strings.Contains(err.Error(), "text") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("the reason says too much: %v", err)
+	}
+}
+
+func TestParams(t *testing.T) {
+	for body, want := range map[string]string{
+		"": "", "b=2&a=1": "a1b2", "a=2&a=1&a=2": "a1a2", "B=1&a=2&A=3": "A3B1a2", "a=%2B+x&%C3%A9=": "a+ xé", "a": "a", "&&": "",
+	} {
+		got, reason := formParams(post(body, "Content-Type: application/x-www-form-urlencoded"))
+		if reason != nil || string(got) != want {
+			t.Errorf("%q: %q, %v", body, got, reason)
+		}
+	}
+	for body, want := range map[string]Kind{"a=%zz": KindMalformed, "a=1;b=2": KindMalformed} {
+		if _, reason := formParams(post(body, "Content-Type: application/x-www-form-urlencoded")); reason == nil || reason.Kind != want {
+			t.Errorf("%q: %v", body, reason)
+		}
+	}
+	if _, reason := formParams(post("a=1")); reason == nil || reason.Kind != KindBody {
+		t.Errorf("without a type: %v", reason)
 	}
 }
 
