@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,12 +35,19 @@ func known(t *testing.T) dialect.Known {
 
 func load(t *testing.T) dialect.Set {
 	t.Helper()
-	set, err := dialect.Load(dialects.Files, "dialects", known(t))
-	if err != nil {
-		t.Fatal(err)
+	loading.Do(func() { loaded, errLoad = dialect.Load(dialects.Files, "dialects", known(t)) })
+	if errLoad != nil {
+		t.Fatal(errLoad)
 	}
-	return set
+	return loaded
 }
+
+// The dialects are compiled once, for all tests.
+var (
+	loading sync.Once
+	loaded  dialect.Set
+	errLoad error
+)
 
 func TestEmbedded(t *testing.T) {
 	want := []string{"standard", "cakemail", "cloudcusp", "cloudevents", "cloudevents-binary", "cocoonmail", "cooby", "sendook", "slack", "zapier"}
