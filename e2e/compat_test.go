@@ -276,7 +276,7 @@ func cakemailRefusals(x *tenant) {
 	for body, want := range map[string][3]string{
 		`{"event":"Email.Delivered","url":"https://example.com"}`:          {"body event", "it sends", "event"},
 		`{"event":"Email.Openned","url":"https://example.com"}`:            {"body event", "did you mean email.opened?", "event"},
-		`{"events":["Contact.Added"],"url":"https://example.com"}`:         {"body event", "does not send contact.added", "event"},
+		`{"events":["Contact.Added"],"url":"https://example.com"}`:         {"body event", `does not send "contact.added"`, "event"},
 		`{"event":"Email.Sent","url":"ftp://example.com"}`:                 {"body url", "https", "url"},
 		`{"event":"Email.Sent","url":"https://10.0.0.1"}`:                  {"body url", "10.0.0.1", "url"},
 		`{"event":"Email.Sent","url":"https://e.com","rate_limit":0}`:      {"body rate_limit", "1 to", "rate_limit"},
