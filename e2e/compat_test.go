@@ -420,10 +420,10 @@ func sendookFailures(x *tenant) {
 		}
 	}
 	for body, path := range map[string]string{
-		`{"url":"https://example.com","events":[]}`:                   "events",
-		`{"url":"https://example.com"}`:                               "events",
-		`{"events":["message.received"]}`:                             "url",
-		`{"url":"https://example.com","events":["message.recieved"]}`: "events",
+		`{"url":"https://example.com","events":[]}`:                  "events",
+		`{"url":"https://example.com"}`:                              "events",
+		`{"events":["message.received"]}`:                            "url",
+		`{"url":"https://example.com","events":["message.receive"]}`: "events",
 	} {
 		var r struct {
 			Error  string
@@ -433,7 +433,7 @@ func sendookFailures(x *tenant) {
 		if r.Error == "" || len(r.Errors) != 1 || r.Errors[0].Path != path || r.Errors[0].Type != "field" || r.Errors[0].Location != "body" {
 			x.t.Errorf("%s is refused with %+v", body, r)
 		}
-		if strings.Contains(body, "recieved") && !strings.Contains(r.Error, "did you mean message.received?") {
+		if strings.Contains(body, "message.receive\"") && !strings.Contains(r.Error, "did you mean message.received?") {
 			x.t.Errorf("nothing is suggested: %s", r.Error)
 		}
 	}
