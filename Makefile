@@ -55,6 +55,10 @@ SEED ?= 0
 crash: ## Kill the server under load KILLS times (100) on SQLite and half as often on PostgreSQL, and show the account; SEED=… repeats one.
 	go test -tags crash -run TestCrashLong -timeout 2h -count 1 -v ./e2e -args -kills $(KILLS) -seed $(SEED)
 
+.PHONY: clients
+clients: ## Run vendors' own clients, from npm and unmodified, against the faces of their APIs; needs Node 20 and the registry.
+	go test -tags clients -run TestClients -count 1 -v ./e2e
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME seconds (5), all of them for at most FUZZTOTAL seconds (120).
 	scripts/fuzz

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -187,7 +188,7 @@ func formOf(h http.Header, body []byte) (url.Values, error) {
 	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF { //nolint:errorlint // that is how the reader says so
+		if errors.Is(err, io.EOF) {
 			return form, nil
 		}
 		if err != nil {

@@ -253,12 +253,12 @@ func (f sendook) show(w *postroom.Webhook) sendookWebhook {
 // rest is, of a webhook, three random bytes of its id and five of its number; of others, random bytes of their ids.
 
 func objectID(made time.Time, rest ...byte) string {
-	b := binary.BigEndian.AppendUint32(nil, uint32(made.Unix())) //nolint:gosec // until 2106, as MongoDB's
+	b := binary.BigEndian.AppendUint32(nil, uint32(made.Unix())) // until 2106, as MongoDB's
 	return hex.EncodeToString(append(b, rest...))
 }
 
 func webhookObjectID(w *postroom.Webhook) string {
-	number := binary.BigEndian.AppendUint64(nil, uint64(w.Number)) //nolint:gosec // positive
+	number := binary.BigEndian.AppendUint64(nil, uint64(w.Number)) // positive
 	return objectID(w.ID.Time(), append(w.ID[13:16:16], number[3:]...)...)
 }
 
@@ -267,11 +267,11 @@ func numberOfObjectID(id string) (int64, bool) {
 	if err != nil || len(b) != 12 {
 		return 0, false
 	}
-	return int64(binary.BigEndian.Uint64(append(make([]byte, 3), b[7:]...))), true //nolint:gosec // 40 bits
+	return int64(binary.BigEndian.Uint64(append(make([]byte, 3), b[7:]...))), true // 40 bits
 }
 
 func workspaceObjectID(id postroom.WorkspaceID) string { return objectID(id.Time(), id[8:16]...) }
 
 func attemptObjectID(a *postroom.Attempt) string {
-	return objectID(a.At, append(a.DeliveryID[9:16:16], byte(a.Number))...) //nolint:gosec // of the attempts of a delivery, which are few
+	return objectID(a.At, append(a.DeliveryID[9:16:16], byte(a.Number))...) // of the attempts of a delivery, which are few
 }

@@ -60,7 +60,7 @@ func (a *App) CheckSecret(dialect, secret string) error {
 }
 
 // SigningKey is the secret that signs the calls of a webhook which CreateWebhookWithKey made, and which still has the dialect for which it
-// did; of any other webhook it is empty. Nothing else reads a secret back: docs/adr/0015 says why this does.
+// did; of any other webhook it is empty. Nothing else reads a secret back: docs/adr/0016 says why this does.
 func (a *App) SigningKey(ctx context.Context, who Caller, dialect string, id postroom.WebhookID) (string, error) {
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
 		return "", err

@@ -118,11 +118,6 @@ func (o *Out) Types(name string) (types []string) {
 	return types
 }
 
-// Hint suggests one of the vendor's names for a name that is none: " (did you mean x?)", or "".
-func (o *Out) Hint(unknown string) string {
-	return nearest.Hint(unknown, slices.Sorted(maps.Values(o.names)))
-}
-
 // Named lists the types that the dialect names, sorted, and tells whether it sends all others under their own names.
 func (o *Out) Named() (types []string, others bool) {
 	return slices.Sorted(maps.Keys(o.names)), o.others

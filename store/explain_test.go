@@ -159,12 +159,12 @@ func TestSQLitePlans(t *testing.T) {
 		"workspace_list":     "an operator asks for all", "workspace_revisions": "all of them, a few bytes each",
 		"expire_attempts": "in the order of rows, up to a limit", "expire_deliveries": "in the order of rows, up to a limit",
 		"newest_event": "of each workspace, which are few, one row", "expire_events": "in the order of rows, up to a limit", "expire_secrets": "few have an end, and it runs four times an hour",
-		"purge_secrets": "a workspace is deleted", "purge_health": "a workspace is deleted",
+		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
 		"replay_leave": "the few that have not ended, when a node ends", "replay_void": "the few that have not ended, at the start",
 		"replay_unfinished": "the few that have not ended",
 	}
 	// These look at all rows of a workspace on purpose; newest_event and event_oldest end at the first.
-	wholeWorkspace := []string{"purge_webhooks", "purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
+	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
 		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
 		"webhook_stopped", "purge_replays", "replay_waiting", "newest_event", "event_oldest"}
 	// The queue and the look-ups that are made for each delivery must use just this.
@@ -202,7 +202,7 @@ func TestSQLitePlans(t *testing.T) {
 		"attempt_list":                "(delivery_id=?)",
 		"key_by_digest":               "(digest=?)",
 		"webhook_by_uid":              "webhooks_uid (workspace_id=? AND uid=?)",
-		"webhook_by_number":           "webhooks_number (workspace_id=? AND number=?)",
+		"webhook_by_number":           "webhooks_number (number=? AND workspace_id=?)",
 		"webhook_of_dialect":          "webhooks_dialect (workspace_id=? AND dialect=?)",
 		"webhook_of_dialect_count":    "webhooks_dialect (workspace_id=? AND dialect=?)",
 		"webhook_older":               "webhooks_workspace (workspace_id=? AND id<?)",

@@ -58,7 +58,8 @@ func testWebhookUID(f *fixture) {
 	create := func(workspace postroom.WorkspaceID, uid *string) (postroom.StoredWebhook, error) {
 		w, secret := f.newWebhook(workspace)
 		w.UID = uid
-		return w, f.s.CreateWebhook(f.ctx, &w, secret)
+		err := f.s.CreateWebhook(f.ctx, &w, secret)
+		return w, err
 	}
 	first, err := create(workspace, &uid)
 	f.must(err)

@@ -59,7 +59,7 @@ CREATE TABLE webhooks (
 CREATE INDEX webhooks_workspace ON webhooks (workspace_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX webhooks_stopped ON webhooks (workspace_id, id) WHERE status <> 'active' AND deleted_at IS NULL;
 CREATE UNIQUE INDEX webhooks_uid ON webhooks (workspace_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
-CREATE UNIQUE INDEX webhooks_number ON webhooks (workspace_id, number);
+CREATE UNIQUE INDEX webhooks_number ON webhooks (number, workspace_id);
 CREATE INDEX webhooks_dialect ON webhooks (workspace_id, dialect, number) WHERE deleted_at IS NULL;
 CREATE INDEX webhooks_deleted ON webhooks (deleted_at) WHERE deleted_at IS NOT NULL;
 
