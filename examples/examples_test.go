@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,8 @@ var examples = []example{
 		webhook: client.WebhookInput{Secret: standardSecret}, header: "Webhook-Signature"},
 	{name: "go/standard", path: "/webhooks/standard", env: "WEBHOOK_SECRET=" + standardSecret, kind: "email.opened",
 		webhook: client.WebhookInput{Secret: standardSecret}, header: "Webhook-Signature"},
+	{name: "go/cloudcusp", path: "/webhooks/cloudcusp", env: "WEBHOOK_SECRET=" + textSecret, kind: "contact.created",
+		webhook: client.WebhookInput{Dialect: "cloudcusp", Secret: textSecret, ExpectJSON: true}, header: "X-Webhook-Signature"},
 	{name: "go/cocoonmail", path: "/webhooks/cocoonmail", env: "WEBHOOK_TOKEN=" + token, kind: "contact.created",
 		webhook: client.WebhookInput{Dialect: "cocoonmail", Auth: bearer(token)}, header: "Authorization"},
 }
@@ -69,12 +72,15 @@ func bearer(token string) *postroom.Auth {
 // running is an example that runs, with a workspace and a webhook for it.
 type running struct {
 	example
-	t    *testing.T
-	url  string // that is posted to
-	api  *client.Client
-	key  string // of the workspace's administrator
-	id   postroom.WebhookID
-	done func() string // a line for each call whose work is done
+	t   *testing.T
+	url string // that is posted to
+	api *client.Client
+	key string // of the workspace's administrator
+	id  postroom.WebhookID
+
+	port, inbox string
+	process     *process
+	done        func() string // since its start, a line for each call whose work is done, and what went wrong
 }
 
 // TestExamples has every example take real deliveries, and refuse what is none.
@@ -92,18 +98,21 @@ func TestExamples(t *testing.T) {
 			x.refusesForgeries()
 			if e.header == "Webhook-Signature" {
 				x.standard()
+				x.goesOn()
 			}
 		})
 	}
 }
 
-// start runs the example on a free port.
+// start runs the example on a free port, or again where it ran.
 func (x *running) start() {
 	x.t.Helper()
-	port, inbox := fmt.Sprint(testenv.FreePort(x.t)), filepath.Join(x.t.TempDir(), "inbox")
-	x.url = "http://127.0.0.1:" + port + x.path
+	if x.port == "" {
+		x.port, x.inbox = fmt.Sprint(testenv.FreePort(x.t)), filepath.Join(x.t.TempDir(), "inbox")
+		x.url = "http://127.0.0.1:" + x.port + x.path
+	}
 	folder, file := filepath.Split(x.name)
-	env := environment("PORT="+port, "INBOX="+inbox, x.env)
+	env := environment("PORT="+x.port, "INBOX="+x.inbox, x.env)
 	var cmd *exec.Cmd
 	switch folder {
 	case "node-express/":
@@ -111,7 +120,7 @@ func (x *running) start() {
 	case "python-flask/":
 		cmd = exec.Command(python(x.t), file)
 	case "php/":
-		cmd = exec.Command(program(x.t, "php"), "-S", "127.0.0.1:"+port, file)
+		cmd = exec.Command(program(x.t, "php"), "-S", "127.0.0.1:"+x.port, file)
 	case "go/":
 		built := filepath.Join(x.t.TempDir(), file)
 		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", built, "./"+x.name).CombinedOutput(); err != nil {
@@ -120,12 +129,12 @@ func (x *running) start() {
 		cmd = exec.Command(built)
 	}
 	cmd.Dir, cmd.Env = folder, env
-	p := start(x.t, cmd)
-	p.await(x.t, func() error {
-		_, err := call(http.MethodGet, "http://127.0.0.1:"+port, nil, "")
+	x.process = start(x.t, cmd)
+	x.process.await(x.t, func() error {
+		_, err := call(http.MethodGet, "http://127.0.0.1:"+x.port, nil, "")
 		return err
 	})
-	x.done = p.said
+	x.done = x.process.said
 	if folder == "php/" {
 		worker := &strings.Builder{}
 		x.done = func() string {
@@ -248,6 +257,44 @@ func (x *running) worksOnce() {
 			x.t.Errorf("%s: the work is done %d times", c.name, n)
 		}
 	}
+}
+
+var leftCall = regexp.MustCompile(`(\S+) is left for the next`)
+
+// goesOn checks that what was stored and not done is tried again by the next process, and what is done is not. It has a call whose work
+// fails: one that is signed, and nothing that the example expects.
+func (x *running) goesOn() {
+	x.t.Helper()
+	x.expect(http.StatusOK, x.signedNow("1"))
+	for range 2 {
+		var said string
+		testenv.Eventually(x.t, arrivalTimeout, func() error {
+			if said = x.done(); !leftCall.MatchString(said) {
+				return errors.New("the work that fails is not tried")
+			}
+			return nil
+		})
+		x.process.kill()
+		x.start()
+	}
+	x.publish("after", "1")
+	testenv.Eventually(x.t, arrivalTimeout, func() error {
+		said := x.done()
+		if strings.Contains(said, "case-") || strings.Contains(said, who("last")) {
+			x.t.Fatal("what was done is done again by the next process")
+		}
+		if !strings.Contains(said, who("after")) || !leftCall.MatchString(said) {
+			return errors.New("the next process does not do its work")
+		}
+		calls := map[string]bool{}
+		for _, found := range leftCall.FindAllStringSubmatch(said, -1) {
+			calls[found[1]] = true
+		}
+		if len(calls) != 1 {
+			x.t.Fatalf("more than the one call whose work fails is left: %v", calls)
+		}
+		return nil
+	})
 }
 
 // signed tells whether the sender is known by a signature over the body.

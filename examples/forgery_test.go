@@ -129,3 +129,20 @@ func (x *running) standard() {
 	x.expect(http.StatusUnauthorized, real.with("two wrong signatures", signature, other+" "+other))
 	x.expect(http.StatusUnauthorized, real.with("the right signature in another version", signature, "v2"+proof[2:]))
 }
+
+// signedNow is a call of the dialect standard with some body.
+func (x *running) signedNow(body string) forgery {
+	x.t.Helper()
+	key, err := standardwebhooks.NewWebhook(standardSecret)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	now, f := time.Now(), x.sent("case-2")
+	signed, err := key.Sign("signed-now", now, []byte(body))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	f = f.with("", "Webhook-Id", "signed-now").with("", "Webhook-Timestamp", fmt.Sprint(now.Unix())).with("a call that is signed", "Webhook-Signature", signed)
+	f.body = body
+	return f
+}

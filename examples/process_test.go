@@ -28,9 +28,11 @@ const (
 
 // process is a program that runs until the test ends. What it said is shown when the test fails.
 type process struct {
+	cmd *exec.Cmd
+	end chan struct{}
+
 	mu  sync.Mutex
 	out bytes.Buffer // stdout and stderr
-	end chan struct{}
 }
 
 // Write keeps what the program says.
@@ -48,7 +50,7 @@ func (p *process) said() string {
 
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{end: make(chan struct{})}
+	p := &process{cmd: cmd, end: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p, p
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -58,13 +60,17 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 		_ = cmd.Wait() // it is killed
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-p.end
+		p.kill()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", strings.Join(cmd.Args, " "), p.said())
 		}
 	})
 	return p
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.end
 }
 
 // await waits until the program is ready; that it ends before fails the test.
