@@ -89,7 +89,7 @@ func TestRun(t *testing.T) {
 	if len(events) > 0 {
 		t.Errorf("not measured: %v", events)
 	}
-	if got := strings.Count(progress.String(), "\n"); got != 2*(2+2+2+2+4+2) {
+	if got := strings.Count(progress.String(), "\n"); got != 2*(2+2+2+2+4) {
 		t.Errorf("%d lines of progress:\n%s", got, progress.String())
 	}
 	left, err := os.ReadDir(cfg.Dir)
