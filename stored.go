@@ -16,7 +16,20 @@ type StoredSecret struct {
 type Subscription struct {
 	ID       WebhookID
 	Status   WebhookStatus
-	Settings WebhookSettings
+	Settings SubscriptionSettings
+}
+
+// SubscriptionSettings are those of a webhook's settings that matching needs. A workspace may have very many.
+type SubscriptionSettings struct {
+	Events   []string `json:"events"`
+	Filter   string   `json:"filter"`
+	Dialect  string   `json:"dialect"`
+	Ordering Ordering `json:"ordering"`
+}
+
+// Subscription is the part of a webhook's settings that matching needs.
+func (s *WebhookSettings) Subscription() SubscriptionSettings {
+	return SubscriptionSettings{Events: s.Events, Filter: s.Filter, Dialect: s.Dialect, Ordering: s.Ordering}
 }
 
 // IdempotencyRecord is what is known of an Idempotency-Key.

@@ -37,6 +37,9 @@ func backlog(s *session, ctx context.Context, db database) ([]Comparison, error)
 			}); err != nil {
 				return err
 			}
+			if err := g.indexed(ctx); err != nil {
+				return err
+			}
 			if pair.Subject, err = s.warmAndMeasure(ctx, g, l); err != nil {
 				return err
 			}
@@ -129,6 +132,9 @@ func memory(s *session, ctx context.Context, db database) ([]Comparison, error) 
 			if err := s.refill(ctx, g, func(d *fill.Database, workspace postroom.WorkspaceID) error {
 				return d.Waiting(ctx, fill.Waiting{Workspace: workspace, Webhooks: g.webhooks[1:], Type: backlogType, Events: s.cfg.Backlog, Until: time.Now(), Retry: true})
 			}); err != nil {
+				return err
+			}
+			if err := g.indexed(ctx); err != nil {
 				return err
 			}
 			m, err := s.warmAndMeasure(ctx, g, s.pacedLoad(1))

@@ -349,7 +349,7 @@ func (s *fakeStore) Subscriptions(_ context.Context, workspace postroom.Workspac
 		revision = s.revisions[workspace]
 		for _, w := range s.webhooks {
 			if w.WorkspaceID == workspace && !w.deleted {
-				all = append(all, postroom.Subscription{ID: w.ID, Status: w.Status, Settings: w.WebhookSettings})
+				all = append(all, postroom.Subscription{ID: w.ID, Status: w.Status, Settings: w.Subscription()})
 			}
 		}
 		slices.SortFunc(all, func(a, b postroom.Subscription) int { return bytes.Compare(a.ID[:], b.ID[:]) })

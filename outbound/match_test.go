@@ -15,7 +15,7 @@ import (
 )
 
 func subscription(n byte, status postroom.WebhookStatus, events ...string) postroom.Subscription {
-	return postroom.Subscription{ID: postroom.WebhookID{n}, Status: status, Settings: postroom.WebhookSettings{Events: events}}
+	return postroom.Subscription{ID: postroom.WebhookID{n}, Status: status, Settings: postroom.SubscriptionSettings{Events: events}}
 }
 
 func TestMatch(t *testing.T) {

@@ -36,8 +36,8 @@ func is(text string, value any) condition { return condition{text, []any{value}}
 // defaultListWindow is how many rows the filters of a list look at, and defaultTextWindow those of a search in events' data: as
 // many as take a few hundredths of a second.
 const (
-	defaultListWindow = 10000
-	defaultTextWindow = 5000
+	defaultListWindow = 5000
+	defaultTextWindow = 4000
 )
 
 func newListing(cursor *postroom.Cursor, id, columns, table string) *listing {

@@ -101,7 +101,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 			return fail(err)
 		}
 	}
-	if s.readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-16384)&_pragma=temp_store(memory)"); err != nil {
+	if s.readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-8192)&_pragma=temp_store(memory)"); err != nil {
 		return fail(err)
 	}
 	s.readers.SetMaxOpenConns(8)

@@ -32,7 +32,7 @@ func testWebhooks(f *fixture) {
 	f.equal("its workspace", owner, workspace)
 	subs, revision, err := f.s.Subscriptions(f.ctx, workspace)
 	f.must(err)
-	f.equal("the subscriptions", subs, []postroom.Subscription{{ID: w.ID, Status: postroom.WebhookActive, Settings: w.WebhookSettings}})
+	f.equal("the subscriptions", subs, []postroom.Subscription{{ID: w.ID, Status: postroom.WebhookActive, Settings: w.Subscription()}})
 	if now, err := f.s.Revision(f.ctx, workspace); err != nil || now != revision {
 		t.Errorf("the subscriptions are of revision %d, and it is %d (%v)", revision, now, err)
 	}
