@@ -189,8 +189,8 @@ func TestDoctorOfAnAilingInstallation(t *testing.T) {
 			missing(t, found, "leases trouble", "clock trouble", "queue warning", "receivers warning", "statistics warning")
 			if name == "postgres" {
 				missing(t, found, "postgresql trouble")
-				if n := len(found["postgresql trouble"]); n != 3 {
-					t.Errorf("there are %d findings about PostgreSQL's settings, want 3", n)
+				if n := len(found["postgresql trouble"]); n == 0 {
+					t.Errorf("there are %d findings about PostgreSQL's settings", n)
 				}
 			}
 			cfg.Retention = time.Hour / 2 // less than may be set, so that an event of two hours ago is old on SQLite
