@@ -12,7 +12,6 @@ import (
 	"github.com/postroom/postroom/internal/testenv"
 )
 
-
 // TestReplayAfterKill kills the server in the middle of a replay, with steps under way at any place or at a certain one: after the next
 // start the rest follows, and no delivery is made again twice.
 func TestReplayAfterKill(t *testing.T) {
