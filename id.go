@@ -26,6 +26,12 @@ type (
 	SigningSecretKind struct{}
 	DeliveryKind      struct{}
 	ReplayKind        struct{}
+	SourceKind        struct{}
+	RequestKind       struct{}
+	ContactKind       struct{}
+	ListKind          struct{}
+	ImportKind        struct{}
+	AuditKind         struct{}
 	NodeKind          struct{}
 )
 
@@ -36,6 +42,12 @@ func (WebhookKind) prefix() string       { return "whk_" }
 func (SigningSecretKind) prefix() string { return "sec_" }
 func (DeliveryKind) prefix() string      { return "dlv_" }
 func (ReplayKind) prefix() string        { return "rpl_" }
+func (SourceKind) prefix() string        { return "src_" }
+func (RequestKind) prefix() string       { return "req_" }
+func (ContactKind) prefix() string       { return "con_" }
+func (ListKind) prefix() string          { return "lst_" }
+func (ImportKind) prefix() string        { return "imp_" }
+func (AuditKind) prefix() string         { return "aud_" }
 func (NodeKind) prefix() string          { return "nod_" }
 
 // The kinds of ids, one for each noun, so that the compiler notices when two are mixed up.
@@ -47,6 +59,12 @@ type (
 	SecretID    = ID[SigningSecretKind]
 	DeliveryID  = ID[DeliveryKind]
 	ReplayID    = ID[ReplayKind]
+	SourceID    = ID[SourceKind]
+	RequestID   = ID[RequestKind]
+	ContactID   = ID[ContactKind]
+	ListID      = ID[ListKind]
+	ImportID    = ID[ImportKind]
+	AuditID     = ID[AuditKind]
 	NodeID      = ID[NodeKind] // one run of the server
 )
 

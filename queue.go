@@ -35,6 +35,19 @@ func WaitingStates() []DeliveryState {
 	return []DeliveryState{StateFresh, StateRetry, StateReplay}
 }
 
+// Outgoing is an event to publish, and what became of it.
+type Outgoing struct {
+	Event  *Event
+	Keys   []string      // what may be published once in 24 hours
+	Except WebhookID     // which does not get it, such as the one that it tells of
+	To     []WebhookID   // nil for all that subscribe
+	State  DeliveryState // where deliveries wait that do not fit into memory: StateFresh, or StateReplay
+
+	// Set when it is published.
+	Webhooks  []WebhookID // which will receive it
+	Duplicate *EventID    // the event that has one of the keys already; nothing was stored
+}
+
 // Publication is an event with all that is stored with it in one transaction.
 type Publication struct {
 	Event      *Event

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/postroom/postroom"
-	"github.com/postroom/postroom/outbound"
 	"github.com/postroom/postroom/payload"
 )
 
@@ -22,7 +20,7 @@ func (a *App) Publish(ctx context.Context, who Caller, events []NewEvent, dedupe
 		return nil, err
 	}
 	results := make([]PublishResult, len(events))
-	outgoing, place := make([]*outbound.Outgoing, 0, len(events)), make([]int, 0, len(events))
+	outgoing, place := make([]*postroom.Outgoing, 0, len(events)), make([]int, 0, len(events))
 	now := a.Now()
 	for i := range events {
 		o, err := a.outgoing(ctx, who, &events[i], now)
@@ -62,7 +60,7 @@ func unavailable(err error) error {
 }
 
 // outgoing checks a new event and gives it an identity.
-func (a *App) outgoing(ctx context.Context, who Caller, in *NewEvent, now time.Time) (*outbound.Outgoing, error) {
+func (a *App) outgoing(ctx context.Context, who Caller, in *NewEvent, now time.Time) (*postroom.Outgoing, error) {
 	if err := a.checkEvent(ctx, who, in, now); err != nil {
 		return nil, err
 	}
@@ -71,10 +69,10 @@ func (a *App) outgoing(ctx context.Context, who Caller, in *NewEvent, now time.T
 	if in.Time.IsZero() {
 		e.Time = now.UTC().Truncate(time.Microsecond)
 	}
-	if err := describe(e); err != nil {
+	if err := payload.Describe(e); err != nil {
 		return nil, err
 	}
-	o := &outbound.Outgoing{Event: e, State: postroom.StateFresh}
+	o := &postroom.Outgoing{Event: e, State: postroom.StateFresh}
 	if in.UID != "" {
 		o.Keys = []string{"u:" + in.UID}
 	}
@@ -118,68 +116,8 @@ func checkText(p *postroom.Problems, pointer, text string, most int) {
 	}
 }
 
-// describe takes from an event's data what it is found and ordered by.
-func describe(e *postroom.Event) error {
-	var id, uid, phone string
-	err := payload.Members(e.Data, func(key, raw []byte) error {
-		switch string(key) {
-		case "contact":
-			if payload.KindOf(raw) != payload.KindObject {
-				return nil
-			}
-			return payload.Members(raw, func(key, raw []byte) error {
-				switch string(key) {
-				case "email":
-					e.Contact = scalar(raw)
-				case "id":
-					id = scalar(raw)
-				case "uid":
-					uid = scalar(raw)
-				case "phone":
-					phone = scalar(raw)
-				}
-				return nil
-			})
-		case "campaign":
-			if payload.KindOf(raw) != payload.KindObject {
-				return nil
-			}
-			return payload.Members(raw, func(key, raw []byte) error {
-				if string(key) == "id" {
-					e.Campaign = scalar(raw)
-				}
-				return nil
-			})
-		}
-		return nil
-	})
-	if err != nil {
-		return postroom.Invalid(postroom.CodeBadJSON, "/data", "%s", err.Error())
-	}
-	e.Contact = cmp.Or(e.Contact, id, uid, phone)
-	return nil
-}
-
-// maxScalar bounds what an event is found by, in bytes.
-const maxScalar = 320 // the longest email address
-
-// scalar is a string or a number as text; empty for anything else, and for what cannot be stored or is too long to look for.
-func scalar(raw []byte) string {
-	switch payload.KindOf(raw) {
-	case payload.KindNumber:
-		if len(raw) <= maxScalar {
-			return string(raw)
-		}
-	case payload.KindString:
-		if s, err := payload.String(raw); err == nil && len(s) <= maxScalar && !strings.ContainsRune(s, 0) {
-			return s
-		}
-	}
-	return ""
-}
-
 // published is the answer for one event: for a duplicate, that of the first.
-func (a *App) published(ctx context.Context, who Caller, o *outbound.Outgoing) (postroom.Published, error) {
+func (a *App) published(ctx context.Context, who Caller, o *postroom.Outgoing) (postroom.Published, error) {
 	e, webhooks := o.Event, o.Webhooks
 	if o.Duplicate == nil {
 		return postroom.Published{ID: e.PublicID(), Type: e.Type, Time: postroom.Timestamp{Time: e.Time}, Webhooks: webhooks}, nil

@@ -54,7 +54,7 @@ func benchmarkEngine(b *testing.B, webhooks, batch int) {
 	turn := 0
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		var events []*Outgoing
+		var events []*postroom.Outgoing
 		for more := true; more; {
 			events = events[:0]
 			for len(events) < batch {
@@ -69,7 +69,7 @@ func benchmarkEngine(b *testing.B, webhooks, batch int) {
 				}
 				next.Unlock()
 				now := time.Now()
-				events = append(events, &Outgoing{To: ids[from : from+perEvent], Event: &postroom.Event{ID: postroom.NewID[postroom.EventKind](now),
+				events = append(events, &postroom.Outgoing{To: ids[from : from+perEvent], Event: &postroom.Event{ID: postroom.NewID[postroom.EventKind](now),
 					WorkspaceID: r.workspace, Type: "email.opened", Time: now, Data: data}})
 			}
 			if err := e.Publish(ctx, events); err != nil {

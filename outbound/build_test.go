@@ -140,7 +140,7 @@ func TestPublicIDIsSent(t *testing.T) {
 		r.webhook("a")
 		e := newEvent(r.workspace, "1")
 		e.UID = "order-17"
-		if err := r.engine.Publish(r.Context(), []*Outgoing{{Event: e}}); err != nil {
+		if err := r.engine.Publish(r.Context(), []*postroom.Outgoing{{Event: e}}); err != nil {
 			t.Fatal(err)
 		}
 		wait(0)

@@ -15,8 +15,8 @@ import (
 func TestFreshDeliveryIsHandedOver(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		id := r.webhook("a")
-		o := &Outgoing{Event: newEvent(r.workspace, "7")}
-		if err := r.engine.Publish(t.Context(), []*Outgoing{o}); err != nil {
+		o := &postroom.Outgoing{Event: newEvent(r.workspace, "7")}
+		if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{o}); err != nil {
 			t.Fatal(err)
 		}
 		r.expect(id, succeeded(1))
@@ -141,10 +141,10 @@ func TestFanOutAndNoSubscriber(t *testing.T) {
 func TestDuplicateIsNotDelivered(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		id := r.webhook("a")
-		first := &Outgoing{Event: newEvent(r.workspace, "0"), Keys: []string{"k"}}
-		second := &Outgoing{Event: newEvent(r.workspace, "1"), Keys: []string{"k"}}
-		for _, o := range []*Outgoing{first, second} {
-			if err := r.engine.Publish(t.Context(), []*Outgoing{o}); err != nil {
+		first := &postroom.Outgoing{Event: newEvent(r.workspace, "0"), Keys: []string{"k"}}
+		second := &postroom.Outgoing{Event: newEvent(r.workspace, "1"), Keys: []string{"k"}}
+		for _, o := range []*postroom.Outgoing{first, second} {
+			if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{o}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -159,7 +159,7 @@ func TestDuplicateIsNotDelivered(t *testing.T) {
 func TestPublishToNamedWebhooks(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		a, b, c := r.webhook("a"), r.webhook("b"), r.webhook("c", withStatus(postroom.WebhookPaused))
-		if err := r.engine.Publish(t.Context(), []*Outgoing{
+		if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{
 			{Event: newEvent(r.workspace, "0"), To: []postroom.WebhookID{a, c}, State: postroom.StateReplay},
 			{Event: newEvent(r.workspace, "1"), To: []postroom.WebhookID{a, c}},
 			{Event: newEvent(r.workspace, "2"), To: []postroom.WebhookID{}},
@@ -179,9 +179,9 @@ func TestPublishFailing(t *testing.T) {
 		broken := errors.New("disk full")
 		id := r.webhook("a")
 		r.store.whenever("Publish", func() error { return broken })
-		events := []*Outgoing{}
+		events := []*postroom.Outgoing{}
 		for range 600 { // more than the lane has places
-			events = append(events, &Outgoing{Event: newEvent(r.workspace, "0")})
+			events = append(events, &postroom.Outgoing{Event: newEvent(r.workspace, "0")})
 		}
 		if err := r.engine.Publish(t.Context(), events); !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
@@ -208,13 +208,13 @@ func TestPublishFailingHalfWay(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.webhook("a")
 		broken := errors.New("the database is away")
-		fine, other := &Outgoing{Event: newEvent(r.workspace, "0")}, &Outgoing{Event: newEvent(postroom.WorkspaceID{1}, "1")}
-		if err := r.engine.Publish(context.Background(), []*Outgoing{fine}); err != nil { // now its index is kept
+		fine, other := &postroom.Outgoing{Event: newEvent(r.workspace, "0")}, &postroom.Outgoing{Event: newEvent(postroom.WorkspaceID{1}, "1")}
+		if err := r.engine.Publish(context.Background(), []*postroom.Outgoing{fine}); err != nil { // now its index is kept
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		r.store.whenever("Subscriptions", func() error { return broken })
-		if err := r.engine.Publish(context.Background(), []*Outgoing{fine, fine, other}); !errors.Is(err, broken) {
+		if err := r.engine.Publish(context.Background(), []*postroom.Outgoing{fine, fine, other}); !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
 		}
 		r.checkEmpty()
@@ -227,7 +227,7 @@ func TestPublishOutlivesItsCaller(t *testing.T) {
 		id := r.webhook("a")
 		ctx, cancel := context.WithCancel(t.Context())
 		r.store.whenever("Publish", func() error { cancel(); return nil })
-		if err := r.engine.Publish(ctx, []*Outgoing{{Event: newEvent(r.workspace, "0")}}); err != nil {
+		if err := r.engine.Publish(ctx, []*postroom.Outgoing{{Event: newEvent(r.workspace, "0")}}); err != nil {
 			t.Error(err)
 		}
 		r.expect(id, succeeded(1))
@@ -328,14 +328,14 @@ func TestManyDeadReceiversDoNotHoldUpOthers(t *testing.T) {
 		r.out.on("dead", hang)
 		well := r.webhook("well")
 		for range each {
-			if err := r.engine.Publish(t.Context(), []*Outgoing{{Event: newEvent(r.workspace, "0"), To: to}}); err != nil {
+			if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{{Event: newEvent(r.workspace, "0"), To: to}}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		synctest.Wait()
 		start := time.Now()
 		for i := range 1000 {
-			if err := r.engine.Publish(t.Context(), []*Outgoing{{Event: newEvent(r.workspace, "0"), To: []postroom.WebhookID{well}}}); err != nil {
+			if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{{Event: newEvent(r.workspace, "0"), To: []postroom.WebhookID{well}}}); err != nil {
 				t.Fatal(err)
 			}
 			if i%50 == 0 {

@@ -188,7 +188,7 @@ func TestBodyThatCannotBeMade(t *testing.T) {
 		id := r.webhook("a")
 		e := newEvent(r.workspace, "0")
 		e.Data = []byte(`{"n":`)
-		if err := r.engine.Publish(context.Background(), []*Outgoing{{Event: e}}); err != nil {
+		if err := r.engine.Publish(context.Background(), []*postroom.Outgoing{{Event: e}}); err != nil {
 			t.Fatal(err)
 		}
 		wait(time.Hour)

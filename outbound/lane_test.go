@@ -378,7 +378,7 @@ func TestWorkersComeAndGo(t *testing.T) {
 		r.out.on("a", slow(time.Second, status(200)))
 		r.run()
 		for range 20 {
-			if err := r.engine.Publish(t.Context(), []*Outgoing{{Event: newEvent(r.workspace, "0"), To: ids}}); err != nil {
+			if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{{Event: newEvent(r.workspace, "0"), To: ids}}); err != nil {
 				t.Fatal(err)
 			}
 		}

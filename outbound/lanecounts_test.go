@@ -25,7 +25,7 @@ func TestLaneCounts(t *testing.T) {
 			for i := range n {
 				e := newEvent(r.workspace, strconv.Itoa(i))
 				e.Type = eventType
-				if err := r.engine.Publish(t.Context(), []*Outgoing{{Event: e}}); err != nil {
+				if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{{Event: e}}); err != nil {
 					t.Fatal(err)
 				}
 			}

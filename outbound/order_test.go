@@ -36,9 +36,9 @@ func TestOrderedWebhookGetsOneAtATime(t *testing.T) {
 func TestFailingHeadBlocksItsKeyOnly(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		id := r.webhook("a", withOrdering(postroom.OrderingKey)) // retried after a minute, three times
-		var events []*Outgoing
+		var events []*postroom.Outgoing
 		for i := range 9 {
-			o := &Outgoing{Event: newEvent(r.workspace, strconv.Itoa(i))}
+			o := &postroom.Outgoing{Event: newEvent(r.workspace, strconv.Itoa(i))}
 			o.Event.OrderingKey = strconv.Itoa(i % 3)
 			events = append(events, o)
 		}

@@ -59,7 +59,7 @@ func (e *Engine) judge(ctx context.Context, target *Target, f *postroom.Finish) 
 
 // own makes an event of Postroom's own, and matches it.
 func (e *Engine) own(ctx context.Context, target *Target, eventType string, data []byte, now time.Time) *postroom.Publication {
-	o := &Outgoing{State: postroom.StateFresh, Except: target.ID, Event: &postroom.Event{ID: postroom.Next[postroom.EventKind](e.ids, now),
+	o := &postroom.Outgoing{State: postroom.StateFresh, Except: target.ID, Event: &postroom.Event{ID: postroom.Next[postroom.EventKind](e.ids, now),
 		WorkspaceID: target.WorkspaceID, Type: eventType, Time: now.UTC().Truncate(time.Microsecond), Data: data}}
 	index, err := e.matchers.get(ctx, target.WorkspaceID)
 	if err != nil {

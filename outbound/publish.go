@@ -8,29 +8,27 @@ import (
 	"github.com/postroom/postroom/internal/failpoint"
 )
 
-// Outgoing is an event to publish, and what became of it.
-type Outgoing struct {
-	Event  *postroom.Event
-	Keys   []string               // what may be published once in 24 hours
-	Except postroom.WebhookID     // which does not get it, such as the one that it tells of
-	To     []postroom.WebhookID   // nil for all that subscribe
-	State  postroom.DeliveryState // where deliveries wait that do not fit into memory: StateFresh, or StateReplay
-
-	// Set by Publish.
-	Webhooks  []postroom.WebhookID // which will receive it
-	Duplicate *postroom.EventID    // the event that has one of the keys already; nothing was stored
-}
-
 // maxRematches bounds how often the subscriptions may change under a publication.
 const maxRematches = 10
 
 // Publish matches events, stores them with their deliveries in one commit, and hands those deliveries to their lanes for
 // which there is room. When it returns without an error all of it is durable; it does not give up before that is known.
-func (e *Engine) Publish(ctx context.Context, events []*Outgoing) (err error) {
+func (e *Engine) Publish(ctx context.Context, events []*postroom.Outgoing) error {
 	if len(events) == 0 {
 		return nil
 	}
-	ctx, span := e.trace.Publish(context.WithoutCancel(ctx), events[0].Event.WorkspaceID, len(events))
+	return e.PublishWith(ctx, events, e.store.Publish)
+}
+
+// PublishWith is Publish with more that is stored in the same transaction. store is given the publications, and stores all
+// of them and what causes them, or nothing: it returns an error that ends PublishWith, or, where a publication is stale, sets all to be so,
+// and is called again with those that were matched anew.
+func (e *Engine) PublishWith(ctx context.Context, events []*postroom.Outgoing, store func(context.Context, []*postroom.Publication) error) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	if len(events) == 0 {
+		return store(ctx, nil)
+	}
+	ctx, span := e.trace.Publish(ctx, events[0].Event.WorkspaceID, len(events))
 	defer func() { span.End(err) }()
 	for try := 0; len(events) > 0; try++ {
 		pubs := make([]*postroom.Publication, len(events))
@@ -54,7 +52,7 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) (err error) {
 		}
 		failpoint.Hit(failpoint.PublishBegun)
 		waiting := e.trace.Commit(ctx)
-		err := e.store.Publish(ctx, pubs)
+		err := store(ctx, pubs)
 		if waiting.End(err); err != nil {
 			e.metrics.unpublished.Add(int64(len(pubs)))
 			e.cancelReservations(pubs)
@@ -68,7 +66,7 @@ func (e *Engine) Publish(ctx context.Context, events []*Outgoing) (err error) {
 }
 
 // prepare matches one event and reserves room in the lanes.
-func (e *Engine) prepare(o *Outgoing, index *subscriptions) *postroom.Publication {
+func (e *Engine) prepare(o *postroom.Outgoing, index *subscriptions) *postroom.Publication {
 	p := &postroom.Publication{Event: o.Event, Keys: o.Keys}
 	var who []*subscriber
 	if o.To != nil {
@@ -108,7 +106,7 @@ func (x *subscriptions) only(ids []postroom.WebhookID) []*subscriber {
 }
 
 // published hands over what was stored, and returns what must be matched again.
-func (e *Engine) published(pubs []*postroom.Publication, events []*Outgoing) (again []*Outgoing) {
+func (e *Engine) published(pubs []*postroom.Publication, events []*postroom.Outgoing) (again []*postroom.Outgoing) {
 	for i, p := range pubs {
 		o := events[i]
 		switch {

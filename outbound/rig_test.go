@@ -140,7 +140,7 @@ func withConcurrency(n int) func(*storedHook) { return func(w *storedHook) { w.C
 func (r *rig) publish(from, n int) {
 	r.Helper()
 	for i := range n {
-		if err := r.engine.Publish(context.Background(), []*Outgoing{{Event: newEvent(r.workspace, strconv.Itoa(from+i))}}); err != nil {
+		if err := r.engine.Publish(context.Background(), []*postroom.Outgoing{{Event: newEvent(r.workspace, strconv.Itoa(from+i))}}); err != nil {
 			r.Fatalf("Publish: %v", err)
 		}
 	}

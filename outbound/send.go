@@ -78,7 +78,7 @@ func (e *Engine) exchange(ctx context.Context, t *Target, c *call, a *postroom.A
 	}
 	e.metrics.inFlight.Add(1)
 	defer e.metrics.inFlight.Add(-1)
-	got, err := sender.Do(ctx, req, egress.Limits{MaxBody: postroom.MaxResponseBody})
+	got, err := sender.Do(ctx, req, egress.Limits{MaxBody: postroom.MaxResponseBody, Allowed: time.Duration(t.Timeout)})
 	a.Phases = postroom.Phases{DNS: got.Phases.DNS, Connect: got.Phases.Connect, TLS: got.Phases.TLS, FirstByte: got.Phases.FirstByte, Total: got.Phases.Total}
 	a.StatusCode, a.Duration, a.Response = got.StatusCode, got.Phases.Total, nil
 	if got.StatusCode != 0 {

@@ -141,7 +141,7 @@ func TestWorkersAreShared(t *testing.T) {
 		r.store.revisions[other.workspace] = 1
 		stranger := other.webhook("stranger")
 		for n := range 20 {
-			if err := r.engine.Publish(t.Context(), []*Outgoing{{Event: newEvent(r.workspace, strconv.Itoa(n)), To: hanging}}); err != nil {
+			if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{{Event: newEvent(r.workspace, strconv.Itoa(n)), To: hanging}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -150,9 +150,9 @@ func TestWorkersAreShared(t *testing.T) {
 			t.Errorf("%d attempts at once, want a half of 100", n)
 		}
 		start := time.Now()
-		for _, o := range []*Outgoing{{Event: newEvent(r.workspace, "0"), To: []postroom.WebhookID{healthy}},
+		for _, o := range []*postroom.Outgoing{{Event: newEvent(r.workspace, "0"), To: []postroom.WebhookID{healthy}},
 			{Event: newEvent(other.workspace, "0"), To: []postroom.WebhookID{stranger}}} {
-			if err := r.engine.Publish(t.Context(), []*Outgoing{o}); err != nil {
+			if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{o}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -171,8 +171,8 @@ func TestReplaysDoNotDelayFreshEvents(t *testing.T) {
 		r.out.on("a", slow(time.Second, status(200)))
 		id := r.webhook("a")
 		for n := range 200 {
-			o := &Outgoing{Event: newEvent(r.workspace, strconv.Itoa(1000+n)), To: []postroom.WebhookID{id}, State: postroom.StateReplay}
-			if err := r.engine.Publish(t.Context(), []*Outgoing{o}); err != nil {
+			o := &postroom.Outgoing{Event: newEvent(r.workspace, strconv.Itoa(1000+n)), To: []postroom.WebhookID{id}, State: postroom.StateReplay}
+			if err := r.engine.Publish(t.Context(), []*postroom.Outgoing{o}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -106,7 +106,7 @@ func TestDeletedWebhookCancels(t *testing.T) {
 func TestUnknownWebhookCancels(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		id := postroom.NewID[postroom.WebhookKind](time.Now())
-		if err := r.engine.Publish(context.Background(), []*Outgoing{{Event: newEvent(r.workspace, "0"), To: []postroom.WebhookID{id}}}); err != nil {
+		if err := r.engine.Publish(context.Background(), []*postroom.Outgoing{{Event: newEvent(r.workspace, "0"), To: []postroom.WebhookID{id}}}); err != nil {
 			t.Fatal(err)
 		}
 		r.expect(id, cancelled(1))

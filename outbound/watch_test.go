@@ -93,7 +93,7 @@ func TestWatchSeesNoDuplicates(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		events := r.engine.Watch(context.Background(), r.workspace)
 		for range 2 {
-			if err := r.engine.Publish(context.Background(), []*Outgoing{{Event: newEvent(r.workspace, "1"), Keys: []string{"k"}}}); err != nil {
+			if err := r.engine.Publish(context.Background(), []*postroom.Outgoing{{Event: newEvent(r.workspace, "1"), Keys: []string{"k"}}}); err != nil {
 				t.Fatal(err)
 			}
 		}

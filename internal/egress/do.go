@@ -9,13 +9,16 @@ import (
 	"time"
 )
 
-// Limits bound what is read of an answer's body, in bytes.
+// Limits bound what is read of an answer's body, in bytes, and name the bound of the time.
 type Limits struct {
 	// MaxBody is how much is kept; 0 or less means DefaultMaxBody.
 	MaxBody int
 	// MaxDrain is how much more is read and thrown away, so that the connection can be used again; 0 means
 	// DefaultMaxDrain, less than 0 means none. A connection with more to come is closed.
 	MaxDrain int
+	// Allowed is the time that the caller was given for all of which this call is a part, as the sentence about a time-out
+	// names it; 0 means from the call's start to its deadline. It bounds nothing: the deadline of the context does.
+	Allowed time.Duration
 }
 
 const (
@@ -62,7 +65,7 @@ func (c *Client) Do(ctx context.Context, req *http.Request, limits Limits) (*Res
 	out.Phases = m.phases(start, time.Now())
 	out.Reused, out.RemoteAddr = m.reused, m.remote
 	if err != nil {
-		return out, explain(ctx, err, req, &m, start)
+		return out, explain(ctx, err, req, &m, start, limits.Allowed)
 	}
 	return out, nil
 }

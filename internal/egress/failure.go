@@ -61,10 +61,11 @@ func Classify(err error) (kind, sentence string) {
 	return failure{err: err}.classify()
 }
 
-// explain makes the error that Do returns for a call that began at start.
-func explain(ctx context.Context, err error, req *http.Request, m *marks, start time.Time) *Error {
-	f := failure{err: err, stage: m.stage(), host: req.URL.Hostname()}
-	if deadline, ok := ctx.Deadline(); ok {
+// explain makes the error that Do returns for a call that began at start and was allowed so much time, 0 for what its deadline
+// left it.
+func explain(ctx context.Context, err error, req *http.Request, m *marks, start time.Time, allowed time.Duration) *Error {
+	f := failure{err: err, stage: m.stage(), host: req.URL.Hostname(), allowed: allowed}
+	if deadline, ok := ctx.Deadline(); ok && allowed == 0 {
 		f.allowed = deadline.Sub(start)
 	}
 	if ctx.Err() != nil && !isRefusal(err) {
@@ -79,7 +80,7 @@ type failure struct {
 	err     error
 	stage   stage
 	host    string        // empty if not known
-	allowed time.Duration // from its start to its deadline; 0 if there is none, or it is not known
+	allowed time.Duration // for the whole; 0 if there is no bound, or it is not known
 }
 
 // classify asks the more specific questions first: a time-out while dialling, say, is also the end of some deadline.
