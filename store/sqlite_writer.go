@@ -30,6 +30,7 @@ type sqliteWriter struct {
 	deliveryFinish, setDue, attemptInsert            stmt
 	rollupAdd, webhookStop, workspaceTouch, eventGet stmt
 	healthPut, healthDelete, orderLast, orderPromote stmt
+	commitStatements
 }
 
 // stmt is a prepared statement of the driver, with room for its arguments.
@@ -53,6 +54,10 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 		{&w.healthPut, "webhook_health_put", ""}, {&w.healthDelete, "webhook_health_delete", ""},
 		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_get", ""},
 		{&w.orderLast, "order_last", ""}, {&w.orderPromote, "order_promote", ""},
+		{&w.savepoint, "savepoint", "SAVEPOINT whole"}, {&w.backTo, "back to savepoint", "ROLLBACK TO whole"}, {&w.release, "release savepoint", "RELEASE whole"},
+		{&w.requestInsert, "request_insert", ""}, {&w.requestHeld, "request_held", ""}, {&w.requestEnd, "request_finish", ""},
+		{&w.requestKeyPut, "request_key_put", ""}, {&w.requestKeyGet, "request_key_get", ""},
+		{&w.sourceHealthPut, "source_health_put", ""}, {&w.sourceHealthDelete, "source_health_delete", ""},
 	}
 	err := conn.Raw(func(dc any) error {
 		c, ok := dc.(driver.ConnPrepareContext)
@@ -188,6 +193,8 @@ func (w *sqliteWriter) apply(o *op, shared bool) error {
 			}
 		}
 		failpoint.Hit(failpoint.RecordInTransaction)
+	case o.whole != nil:
+		return w.commitWhole(o.whole)
 	case o.dues != nil:
 		for _, d := range o.dues {
 			if _, err := w.setDue.exec(d.workspace[:], d.id[:], int64(d.claim), int64(d.state), micros(d.due)); err != nil {

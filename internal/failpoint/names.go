@@ -16,6 +16,15 @@ const (
 	KeyUnsettled Name = "key.unsettled" // the call is made, before its answer is stored
 	KeySettled   Name = "key.settled"   // before the answer
 
+	// A request to a source, or a change of contacts, with all that it causes.
+	CommitBegun         Name = "commit.begun"          // its effects are known; nothing is stored
+	CommitInTransaction Name = "commit.in-transaction" // its rows are written, before COMMIT
+	CommitCommitted     Name = "commit.committed"      // before anybody is told
+
+	// A claim of requests that wait to be processed.
+	RequestClaimInTransaction Name = "request-claim.in-transaction" // before COMMIT
+	RequestClaimCommitted     Name = "request-claim.committed"      // before they are processed
+
 	// An attempt.
 	AttemptBegun   Name = "attempt.begun"   // the delivery has left its lane
 	AttemptBuilt   Name = "attempt.built"   // before the call
@@ -54,6 +63,7 @@ func Names() []Name {
 	return []Name{
 		PublishBegun, PublishInTransaction, PublishCommitted, PublishHandedOver,
 		KeyTaken, KeyUnsettled, KeySettled,
+		CommitBegun, CommitInTransaction, CommitCommitted, RequestClaimInTransaction, RequestClaimCommitted,
 		AttemptBegun, AttemptBuilt, AttemptSent, AttemptDecided,
 		RecordBegun, RecordInTransaction, RecordCommitted,
 		ClaimInTransaction, ClaimCommitted,
