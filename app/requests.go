@@ -136,8 +136,7 @@ func (a *App) ClearRequests(ctx context.Context, who Caller, ref string) (n int6
 	}
 	ctx = context.WithoutCancel(ctx)
 	begun := time.Now()
-	err = a.Store.ClearRequests(ctx, who.Workspace, s.ID, func(deleted int64) {
-		n = deleted
+	n, err = a.Store.ClearRequests(ctx, who.Workspace, s.ID, func(int64) {
 		pause(ctx, time.Since(begun)) // callers get as much time as each step took
 		begun = time.Now()
 	})

@@ -82,7 +82,7 @@ type Store interface {
 	Requests(ctx context.Context, workspace postroom.WorkspaceID, f postroom.RequestFilter, cursor *postroom.Cursor, limit int) (found []postroom.Request, rest *[16]byte, err error)
 	Request(ctx context.Context, workspace postroom.WorkspaceID, id postroom.RequestID) (postroom.Request, error)
 	RetryRequest(ctx context.Context, workspace postroom.WorkspaceID, id postroom.RequestID, now time.Time) (bool, error)
-	ClearRequests(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, progress func(n int64)) error
+	ClearRequests(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, progress func(n int64)) (int64, error)
 	RequestCounts(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.SourceID) (map[postroom.SourceID]postroom.RequestCounts, error)
 	SourceStats(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, after, before time.Time, step time.Duration) (postroom.Stats, error)
 

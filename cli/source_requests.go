@@ -146,11 +146,11 @@ func (cmd sourceRequestCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.show(r, func(p *screen) { p.request(r) })
+	return s.show(r, func(p *screen) { p.sourceRequest(r) })
 }
 
-// request shows a request: what is known of it, its activity log, and how it came.
-func (p *screen) request(r postroom.SourceRequest) {
+// sourceRequest shows a request: what is known of it, its activity log, and how it came.
+func (p *screen) sourceRequest(r postroom.SourceRequest) {
 	next, from := "", ""
 	if r.NextAttemptAt != nil {
 		next = p.time(r.NextAttemptAt.Time)
