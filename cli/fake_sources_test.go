@@ -59,7 +59,7 @@ func sourceAnswers() map[string]string {
 		"DELETE " + source + "/requests":        `{"deleted":1204}`,
 		"GET /v1/requests/" + req1:              wholeRequestJSON,
 		"POST /v1/requests/" + req1 + "/retry":  "202 " + failedRequestJSON(),
-		"POST /v1/requests/" + req1 + "/resend": "202 " + wholeRequestJSON,
+		"POST /v1/requests/" + req1 + "/resend": "202 " + strings.Replace(wholeRequestJSON, `"resent_from":null`, `"resent_from":"`+req1+`"`, 1),
 		"GET /v1/requests/export":               "id,status\r\n" + req1 + ",failed\r\n",
 		"GET " + source + "/stats": `{"after":"2026-01-30T10:00:00.000Z","before":"2026-01-31T11:00:00.000Z","requests":1290,"processed":1281,"failed":2,"retried":6,"duplicates":4,"refused":3,` +
 			`"duration_ms":{"mean":2.1,"p50":1.8,"p95":4.9,"p99":12.5},"last_at":` + stamp + `,"series":[{"at":"2026-01-31T09:00:00.000Z","requests":1290,"processed":1281,"failed":2,"retried":6,"duplicates":4,"refused":3}]}`,

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/postroom/postroom"
 )
 
 // received is a call that the local server got.
@@ -44,7 +46,7 @@ func (l *localServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func listened(t *testing.T, stream func(n int, send func(message string), hold func()), wrote func(line string), last string, args ...string) (r ran) {
 	t.Helper()
 	connections := 0
-	postroom := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if !strings.HasSuffix(req.URL.Path, "/tail") {
 			_, _ = io.WriteString(w, page())
 			return
@@ -58,7 +60,7 @@ func listened(t *testing.T, stream func(n int, send func(message string), hold f
 			_ = http.NewResponseController(w).Flush()
 		}, func() { <-req.Context().Done() })
 	}))
-	defer postroom.Close()
+	defer server.Close()
 	ctx, interrupt := context.WithTimeout(t.Context(), 20*time.Second)
 	defer interrupt()
 	var stdout, stderr bytes.Buffer
@@ -74,7 +76,7 @@ func listened(t *testing.T, stream func(n int, send func(message string), hold f
 				interrupt()
 			}
 		}),
-		Environ: []string{"POSTROOM_API_KEY=prk_test", "POSTROOM_URL=" + postroom.URL},
+		Environ: []string{"POSTROOM_API_KEY=prk_test", "POSTROOM_URL=" + server.URL},
 	})
 	r.stdout, r.stderr = stdout.String(), stderr.String()
 	return r
@@ -188,8 +190,9 @@ func TestListenGoesOnAfterALoss(t *testing.T) {
 		t.Errorf("the local server got %d calls: %s", len(local.got), r.stdout)
 	}
 	// Five seconds before the request that was seen last, since one that came earlier may be stored later.
-	if len(r.asked) != 2 || !strings.HasPrefix(r.asked[1], "GET /v1/sources/shop/requests/tail req_01kg95v") || r.asked[0] != "GET /v1/sources/shop/requests/tail" {
-		t.Errorf("%q", r.asked)
+	since := postroom.FirstID[postroom.RequestKind](time.Date(2026, 1, 31, 9, 29, 56, 0, time.UTC)).String()
+	if diff := cmp.Diff([]string{"GET /v1/sources/shop/requests/tail", "GET /v1/sources/shop/requests/tail " + since}, r.asked); diff != "" {
+		t.Error(diff)
 	}
 	if !strings.Contains(r.stderr, "the connection was lost, and is made anew") || !strings.Contains(r.stderr, "✓ Connected again\n") {
 		t.Errorf("it said %q", r.stderr)

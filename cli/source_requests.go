@@ -146,11 +146,11 @@ func (cmd sourceRequestCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.show(r, func(p *screen) { p.request(r) })
+	return s.show(r, func(p *screen) { p.sourceRequest(r) })
 }
 
-// request shows a request: what is known of it, its activity log, and how it came.
-func (p *screen) request(r postroom.SourceRequest) {
+// sourceRequest shows a request: what is known of it, its activity log, and how it came.
+func (p *screen) sourceRequest(r postroom.SourceRequest) {
 	next, from := "", ""
 	if r.NextAttemptAt != nil {
 		next = p.time(r.NextAttemptAt.Time)
@@ -253,7 +253,7 @@ such as after its mapping was mended.`
 
 // Run retries a request.
 func (cmd sourceRetryCmd) Run(s *session) error {
-	return cmd.again(s, "is processed again", (*client.Client).RetryRequest)
+	return cmd.again(s, "is to be processed again", (*client.Client).RetryRequest)
 }
 
 type sourceResendCmd struct{ requestArg }
@@ -282,7 +282,9 @@ func (cmd requestArg) again(s *session, what string, call func(*client.Client, c
 	return s.show(r, func(p *screen) {
 		p.done("Request %s %s", r.ID, what)
 		p.fields(field{label: "Status", value: requestStatus(r.Status)}, field{label: "Event type", value: val(r.EventType)})
-		p.activity(r.Error, r.Warnings, r.Actions)
+		if r.ResentFrom != nil { // of one that is retried, the log is still that of its last try
+			p.activity(r.Error, r.Warnings, r.Actions)
+		}
 	})
 }
 
@@ -298,7 +300,7 @@ func (sourceExportCmd) Help() string {
 each without them. A file is complete or not there: it is written under another name, and gets its own when the export has ended.
 
     postroom sources export signup --output requests.ndjson
-    postroom sources export --format csv --status failed --after 7d`
+    postroom sources export --format csv --status failed --after 168h`
 }
 
 // Run exports requests.
