@@ -11,7 +11,7 @@ import (
 )
 
 // maxWork bounds how much all conditions of a call do together, in CEL's units (about one an operation).
-const maxWork = 20_000_000
+const maxWork = 4_000_000
 
 // conditions compiles conditions, for all sources.
 var conditions = sync.OnceValues(func() (*expr.Compiler, error) {
