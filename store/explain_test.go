@@ -196,7 +196,7 @@ func TestSQLitePlans(t *testing.T) {
 		"replay_leave": "the few that have not ended, when a node ends", "replay_void": "the few that have not ended, at the start",
 		"replay_unfinished": "the few that have not ended",
 		"expire_requests":   "in the order of rows, up to a limit", "expire_request_keys": "in the order of rows, up to a limit",
-		"request_take_over": "what waits, at the start", "request_due_sources": "to the first of what waits",
+		"request_take_over":   "what waits, at the start",
 		"purge_source_health": "a workspace is deleted", "purge_sources": "a workspace is deleted", "purge_request_keys": "a workspace is deleted", "close_sources": "a workspace is deleted",
 	}
 	// These look at all rows of a workspace on purpose; newest_event and event_oldest end at the first.
