@@ -222,7 +222,6 @@ func TestSQLitePlans(t *testing.T) {
 		"list_by_uid":                 "lists_uid (workspace_id=? AND uid=?)",
 		"list_members_left":           "memberships_all (workspace_id=? AND list_id=?)",
 		"list_deleted":                "lists_deleted",
-		"tag_contacts":                "contact_tags_tag (workspace_id=? AND tag=?)",
 		"expire_audit":                "audit_at (at<?)",
 		"expire_imports":              "imports_ended (ended_at",
 		"erase_deliveries":            "deliveries_event (event_id=?)",

@@ -25,9 +25,6 @@ func testLists(f *fixture) {
 	got, err = f.s.ListByUID(f.ctx, workspace, uid)
 	f.must(err)
 	f.equal("by uid", got, news)
-	got, err = f.s.ListByName(f.ctx, workspace, "NYHETER åäö")
-	f.must(err)
-	f.equal("by name", got, news)
 	named, err := f.s.ListsNamed(f.ctx, workspace, []string{" nyheter åäö ", offers.ID.String(), "nothing", "a\x00b"})
 	f.must(err)
 	f.equal("named", named, map[string]postroom.List{"nyheter åäö": news, offers.ID.String(): offers})
@@ -90,8 +87,9 @@ func testListRace(f *fixture) {
 		return err
 	})
 	f.equal("how many were made", len(slices.DeleteFunc(made, func(m bool) bool { return !m })), 1)
-	list, err := f.s.ListByName(f.ctx, workspace, "news")
+	named, err := f.s.ListsNamed(f.ctx, workspace, []string{"news"})
 	f.must(err)
+	list := named["news"]
 	atOnce(f.t, n, func(int) error {
 		_, err := f.s.UpdateList(f.ctx, workspace, list.ID, noon(), func(l *postroom.List) error {
 			l.Description += "x"
@@ -151,26 +149,10 @@ func testDeleteList(f *fixture) {
 		f.t.Errorf("a contact that lost its list has the version %d", v)
 	}
 	f.equal("a contact of another list", f.contact(other[0]), other[0])
-	f.checkCounts(workspace)
-}
-
-func testListMembers(f *fixture) {
-	workspace := f.workspace("one")
-	list := f.list(workspace, "News")
-	members := f.members(workspace, list, 7)
-	var want []postroom.Contact
-	for i := 6; i >= 0; i -= 2 {
-		want = append(want, members[i])
+	if stale, err := f.tryWrite([]postroom.ContactWrite{changed(members[0], func(c *postroom.Contact) { c.FirstName = "B" })}); err != nil || !stale {
+		f.t.Errorf("a change that was planned before: %v, %v", stale, err)
 	}
-	page, err := f.s.ListMembers(f.ctx, workspace, list.ID, nil, 3)
-	f.must(err)
-	f.equal("the first page", page, want[:3])
-	page, err = f.s.ListMembers(f.ctx, workspace, list.ID, &postroom.Cursor{ID: want[2].ID}, 3)
-	f.must(err)
-	f.equal("the second page", page, want[3:])
-	got, err := f.s.List(f.ctx, workspace, list.ID)
-	f.must(err)
-	f.equal("members", got.Members, int64(4))
+	f.checkCounts(workspace)
 }
 
 func testTags(f *fixture) {
@@ -188,42 +170,6 @@ func testTags(f *fixture) {
 	for _, name := range []string{"VIP", "", "a\x00"} {
 		_, err = f.s.Tag(f.ctx, workspace, name)
 		f.code("no tag", err, postroom.CodeNotFound)
-		f.code("the deletion of no tag", f.s.DeleteTag(f.ctx, workspace, name, noon(), nil), postroom.CodeNotFound)
-		f.code("no tag by another name", f.s.RenameTag(f.ctx, workspace, name, "b", noon(), nil), postroom.CodeNotFound)
-	}
-}
-
-// testRetag renames and deletes tags of many contacts, some of which are changed at the same time.
-func testRetag(f *fixture) {
-	workspace := f.workspace("one")
-	list := f.list(workspace, "News")
-	members := f.members(workspace, list, contactStep+5)
-	both := f.newContact(workspace, "both@example.com", "new", "old")
-	f.writeContacts(create(both))
-	stale := false
-	var steps []int64
-	atOnce(f.t, 2, func(i int) (err error) {
-		if i == 0 {
-			return f.s.RenameTag(f.ctx, workspace, "old", "new", at(time.Hour), func(n int64) { steps = append(steps, n) })
-		}
-		stale, err = f.tryWrite([]postroom.ContactWrite{changed(members[0], func(c *postroom.Contact) { c.FirstName = "Ada" })})
-		return err
-	})
-	if len(steps) < 2 {
-		f.t.Errorf("the steps were %v", steps)
-	}
-	first := f.contact(members[0])
-	f.equal("the tags of one that was changed meanwhile", first.Tags, []string{"new"})
-	f.equal("whether the change came first", first.FirstName == "Ada", !stale)
-	f.equal("the tags of one that had both", f.contact(both).Tags, []string{"new"})
-	f.checkCounts(workspace)
-
-	f.must(f.s.DeleteTag(f.ctx, workspace, "new", at(time.Hour), nil))
-	f.equal("rows of tags", f.number("SELECT count(*) FROM contact_tags WHERE workspace_id = $1", workspace), int64(0))
-	f.checkCounts(workspace)
-	planned := changed(both, func(c *postroom.Contact) { c.FirstName = "B" })
-	if stale, err := f.tryWrite([]postroom.ContactWrite{planned}); err != nil || !stale {
-		f.t.Errorf("a change that was planned before: %v, %v", stale, err)
 	}
 }
 

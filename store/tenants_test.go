@@ -262,7 +262,6 @@ func TestTenants(t *testing.T) {
 			}},
 			{"List", func() error { _, err := f.s.List(f.ctx, mine, list.ID); return notFound(err) }},
 			{"ListByUID", func() error { _, err := f.s.ListByUID(f.ctx, mine, uid); return notFound(err) }},
-			{"ListByName", func() error { _, err := f.s.ListByName(f.ctx, mine, "News"); return notFound(err) }},
 			{"ListsNamed", func() error {
 				all, err := f.s.ListsNamed(f.ctx, mine, []string{"News", list.ID.String()})
 				return empty(len(all), err)
@@ -277,14 +276,8 @@ func TestTenants(t *testing.T) {
 				return notFound(err)
 			}},
 			{"DeleteList", func() error { return notFound(f.s.DeleteList(f.ctx, mine, list.ID, noon(), nil)) }},
-			{"ListMembers", func() error {
-				all, err := f.s.ListMembers(f.ctx, mine, list.ID, nil, 10)
-				return empty(len(all), err)
-			}},
 			{"Tags", func() error { all, err := f.s.Tags(f.ctx, mine, "", 10); return empty(len(all), err) }},
 			{"Tag", func() error { _, err := f.s.Tag(f.ctx, mine, "vip"); return notFound(err) }},
-			{"RenameTag", func() error { return notFound(f.s.RenameTag(f.ctx, mine, "vip", "x", noon(), nil)) }},
-			{"DeleteTag", func() error { return notFound(f.s.DeleteTag(f.ctx, mine, "vip", noon(), nil)) }},
 			{"Fields", func() error { all, err := f.s.Fields(f.ctx, mine); return empty(len(all), err) }},
 			{"DeleteField", func() error { return notFound(f.s.DeleteField(f.ctx, mine, "size")) }},
 			{"Import", func() error { _, err := f.s.Import(f.ctx, mine, report.ID); return notFound(err) }},

@@ -97,9 +97,6 @@ ORDER BY tag LIMIT $3;
 -- name: tag_get
 SELECT CAST(coalesce(sum(contacts), 0) AS BIGINT) FROM tag_counts WHERE workspace_id = $1 AND tag = $2;
 
--- name: tag_contacts
-SELECT contact_id FROM contact_tags WHERE workspace_id = $1 AND tag = $2 LIMIT $3;
-
 -- name: field_list
 SELECT name, title, type, options, created_at, updated_at FROM fields WHERE workspace_id = $1 ORDER BY name;
 
