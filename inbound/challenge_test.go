@@ -62,12 +62,12 @@ func ofKind(s *postroom.SourceSettings, secrets *postroom.SourceSecrets) {
 func TestServeChallenge(t *testing.T) {
 	r := newRig(t, withKind(t))
 	source, other := r.source(ofKind), r.source()
-	right := call{method: http.MethodGet, query: "hub.mode=subscribe&hub.verify_token=mine&hub.challenge=1158201444"}
+	right := httpCall{method: http.MethodGet, query: "hub.mode=subscribe&hub.verify_token=mine&hub.challenge=1158201444"}
 	if w := r.call(source, right); w.Code != 200 || w.Body.String() != "1158201444" || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
 		t.Errorf("the challenge is answered %d %s", w.Code, w.Body)
 	}
 	want := r.call(other, right)
-	for name, c := range map[string]call{
+	for name, c := range map[string]httpCall{
 		"wrong token":  {method: http.MethodGet, query: "hub.verify_token=theirs&hub.challenge=1"},
 		"no token":     {method: http.MethodGet, query: "hub.challenge=1"},
 		"no challenge": {method: http.MethodGet, query: "hub.verify_token=mine"},
@@ -80,10 +80,10 @@ func TestServeChallenge(t *testing.T) {
 		t.Errorf("%d challenges are stored", n)
 	}
 	const body = `{"event":"contact.created"}`
-	if w := r.call(source, call{query: "-", body: body, headers: map[string]string{"X-Hub-Signature-256": sign("secret", body)}}); w.Code != 200 {
+	if w := r.call(source, httpCall{query: "-", body: body, headers: map[string]string{"X-Hub-Signature-256": sign("secret", body)}}); w.Code != 200 {
 		t.Errorf("a call is answered %d %s: %+v", w.Code, w.Body, r.store.all())
 	}
-	if w := r.call(source, call{query: "hub.verify_token=mine", body: body}); w.Code != 401 {
+	if w := r.call(source, httpCall{query: "hub.verify_token=mine", body: body}); w.Code != 401 {
 		t.Errorf("a call with the token of the challenge is answered %d", w.Code)
 	}
 }
@@ -93,12 +93,12 @@ func TestBrowsers(t *testing.T) {
 	r := newRig(t, withKind(t))
 	source, other := r.source(ofKind), r.source()
 	origin := map[string]string{"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-	w := r.call(source, call{method: http.MethodOptions, headers: origin})
+	w := r.call(source, httpCall{method: http.MethodOptions, headers: origin})
 	if h := w.Header(); w.Code != 204 || h.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") ||
 		!strings.Contains(h.Get("Access-Control-Allow-Headers"), "Content-Type") {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
-	for _, c := range []call{{body: "{}", headers: origin}, {body: strings.Repeat("x", 70<<10), headers: origin}} {
+	for _, c := range []httpCall{{body: "{}", headers: origin}, {body: strings.Repeat("x", 70<<10), headers: origin}} {
 		if w := r.call(source, c); w.Header().Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("the answer %d cannot be read by a page", w.Code)
 		}
