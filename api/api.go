@@ -92,6 +92,8 @@ func newAPI(c Config) *api {
 	a.routeEventTypes(rt)
 	a.routeDialects(rt)
 	a.routeWebhooks(rt)
+	a.routeSources(rt)
+	a.routeIntake(rt)
 	a.routeDeliveries(rt)
 	a.routeReplays(rt)
 	a.routeStats(rt)

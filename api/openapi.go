@@ -30,7 +30,7 @@ const introduction = `Postroom takes events in and delivers them to webhooks: si
 
 **Once.** Every POST takes an ` + "`Idempotency-Key`" + `: the answer to the first call with a key is given again for 24 hours, with ` + "`Idempotency-Replayed: true`" + `. While the first call runs, others with its key get 409; a key that was used with another request gets 422. Answers with a status of 500 or more, or 429, are not kept, so that the call can be made again.
 
-**Versions.** Webhooks have an ` + "`ETag`" + `; ` + "`If-Match`" + ` makes a change depend on it.`
+**Versions.** Webhooks and sources have an ` + "`ETag`" + `; ` + "`If-Match`" + ` makes a change depend on it.`
 
 // newDocument makes an OpenAPI document without operations.
 func newDocument() *huma.OpenAPI {
@@ -52,6 +52,8 @@ func newDocument() *huma.OpenAPI {
 			{Name: "Event types", Description: "The catalogue of what can happen, and the types that the workspace adds to it."},
 			{Name: "Dialects", Description: "Vendors' ways of naming, enveloping, signing and retrying webhooks."},
 			{Name: "Webhooks", Description: "Outgoing subscriptions: which events go where, in which form, how signed and how often tried."},
+			{Name: "Sources", Description: "Incoming webhooks: URLs to post to, how callers are verified, what calls mean, and what is done about them."},
+			{Name: "Requests", Description: "The calls that sources received, raw, with what was done about each."},
 			{Name: "Deliveries", Description: "Events on their way to webhooks, with every attempt."},
 			{Name: "Replays", Description: "Delivering again what was delivered, or was not. Large ones are followed, and can be cancelled."},
 			{Name: "Statistics", Description: "How deliveries fare."},

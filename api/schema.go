@@ -34,10 +34,12 @@ func refineSchemas(schemas huma.Registry) {
 			}
 		}
 	}
-	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput"} {
+	refineForms(schemas)
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput"} {
 		addPatch(schemas.Map(), name)
 	}
-	delete(schemas.Map(), "WebhookSettings") // its fields are in other schemas
+	delete(schemas.Map(), "WebhookSettings") // their fields are in other schemas
+	delete(schemas.Map(), "SourceSettings")
 }
 
 // objectFields are fields that hold any JSON by their Go type, and are objects in truth.
@@ -131,6 +133,24 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 		idSchema(s, "dlv_")
 	case reflect.TypeFor[postroom.ReplayID]():
 		idSchema(s, "rpl_")
+	case reflect.TypeFor[postroom.SourceID]():
+		idSchema(s, "src_")
+	case reflect.TypeFor[postroom.RequestID]():
+		idSchema(s, "req_")
+	case reflect.TypeFor[postroom.ContactID]():
+		idSchema(s, "con_")
+	case reflect.TypeFor[postroom.ListID]():
+		idSchema(s, "lst_")
+	case reflect.TypeFor[postroom.SourceStatus]():
+		s.Enum = anys([]postroom.SourceStatus{postroom.SourceActive, postroom.SourceInactive})
+	case reflect.TypeFor[postroom.RequestStatus]():
+		s.Enum = anys(postroom.RequestStatuses())
+	case reflect.TypeFor[postroom.ActionType]():
+		s.Enum = anys(postroom.ActionTypes())
+	case reflect.TypeFor[postroom.ContactStatus]():
+		s.Enum = anys(postroom.ContactStatuses())
+	case reflect.TypeFor[postroom.DedupeBy]():
+		s.Enum = anys([]postroom.DedupeBy{postroom.DedupeAuto, postroom.DedupeID, postroom.DedupeHeader, postroom.DedupeBody, postroom.DedupeNone})
 	case reflect.TypeFor[postroom.ReplayState]():
 		s.Enum = anys(postroom.ReplayStates())
 	case reflect.TypeFor[postroom.Timestamp]():
@@ -173,13 +193,18 @@ func idSchema(s *huma.Schema, prefix string) {
 // be there.
 func requiredFields() map[string][]string {
 	return map[string][]string{
+		"Action":               {"type"},
 		"Auth":                 {"type"},
+		"BasicAuth":            {"username", "password"},
+		"Call":                 {"url"},
 		"ClientTLS":            nil,
 		"CloudEvent":           {"id", "source", "specversion", "type"},
+		"Dedupe":               nil,
 		"DisableAfter":         nil,
 		"EventInput":           {"type", "data"},
 		"EventTypeInput":       {"name"},
 		"KeyInput":             {"name", "role"},
+		"MappingRow":           {"from", "to"},
 		"PauseInput":           nil,
 		"Payload":              nil,
 		"PreviewInput":         nil,
@@ -190,6 +215,11 @@ func requiredFields() map[string][]string {
 		"ResumeInput":          nil,
 		"Retry":                nil,
 		"RotateInput":          nil,
+		"SourceInput":          {"name"},
+		"SourceKey":            nil,
+		"SourceSettings":       nil,
+		"SourceSignature":      nil,
+		"SourceTestInput":      nil,
 		"TestInput":            nil,
 		"WebhookInput":         {"name", "url", "events"},
 		"WebhookSettings":      nil,

@@ -54,6 +54,24 @@ type App interface {
 	WebhookStats(ctx context.Context, who app.Caller, ref string, span app.Span) (postroom.Stats, error)
 	WorkspaceStats(ctx context.Context, who app.Caller, span app.Span) (postroom.Stats, error)
 
+	DefaultSource() postroom.SourceSettings
+	CreateSource(ctx context.Context, who app.Caller, in postroom.SourceSettings) (postroom.Source, error)
+	Sources(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Source], error)
+	Source(ctx context.Context, who app.Caller, ref string, showToken bool) (postroom.Source, error)
+	UpdateSource(ctx context.Context, who app.Caller, ref string, ifMatch int64, change func(*postroom.SourceSettings) error) (postroom.Source, error)
+	DeleteSource(ctx context.Context, who app.Caller, ref string, ifMatch int64) error
+	RenewSourceToken(ctx context.Context, who app.Caller, ref string) (postroom.Source, error)
+	TestSource(ctx context.Context, who app.Caller, ref string, in app.SourceTestInput) (postroom.Request, postroom.SourceTest, error)
+	SourceStats(ctx context.Context, who app.Caller, ref string, span app.Span) (postroom.SourceStats, error)
+
+	Requests(ctx context.Context, who app.Caller, f postroom.RequestFilter, q postroom.PageQuery) (postroom.Page[postroom.Request], error)
+	Request(ctx context.Context, who app.Caller, id string) (postroom.Request, error)
+	RetryRequest(ctx context.Context, who app.Caller, id string) (postroom.Request, error)
+	ResendRequest(ctx context.Context, who app.Caller, id string) (postroom.Request, error)
+	EachRequest(ctx context.Context, who app.Caller, f postroom.RequestFilter, whole bool, visit func(postroom.Request) error) error
+	ClearRequests(ctx context.Context, who app.Caller, source string) (int64, error)
+	WatchRequests(ctx context.Context, who app.Caller, source string, since postroom.RequestID) (<-chan postroom.Request, error)
+
 	Deliveries(ctx context.Context, who app.Caller, f postroom.DeliveryFilter, q postroom.PageQuery) (postroom.Page[postroom.Delivery], error)
 	Delivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, []postroom.Attempt, error)
 	RetryDelivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, error)

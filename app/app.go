@@ -32,8 +32,11 @@ type Config struct {
 	IDs       *postroom.IDs
 	// CheckURL refuses a URL that a webhook may not have; its error may have a Code() of postroom's.
 	CheckURL func(raw string) error
-	Now      func() time.Time // nil for time.Now
-	Log      *slog.Logger     // nil for none
+	Intake   Intake
+	// PublicURL is what the URLs of sources begin with.
+	PublicURL string
+	Now       func() time.Time // nil for time.Now
+	Log       *slog.Logger     // nil for none
 }
 
 // App is the application.

@@ -13,6 +13,11 @@ import (
 // exportFlags say what is exported, how and where to.
 type exportFlags struct {
 	deliveryFilterFlags
+	fileFlags
+}
+
+// fileFlags say what a file looks like, and where it is.
+type fileFlags struct {
 	Format string `default:"ndjson" enum:"csv,ndjson" placeholder:"FORMAT" help:"csv or ndjson."`
 	Output string `default:"-" placeholder:"FILE" help:"File to write; - is stdout, which is the default."`
 }
@@ -59,11 +64,18 @@ func (s *session) export(flags exportFlags, fetch func(*client.Client, context.C
 	if err != nil {
 		return err
 	}
+	return s.exportTo(flags.fileFlags, func(c *client.Client) (io.ReadCloser, error) {
+		return fetch(c, s.ctx, f, client.ExportFormat(flags.Format))
+	})
+}
+
+// exportTo writes what fetch gives to a file or stdout.
+func (s *session) exportTo(flags fileFlags, fetch func(*client.Client) (io.ReadCloser, error)) error {
 	c, err := s.client()
 	if err != nil {
 		return err
 	}
-	from, err := fetch(c, s.ctx, f, client.ExportFormat(flags.Format))
+	from, err := fetch(c)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type grammar struct {
 	Events     eventsCmd     `cmd:"" group:"use" help:"Publish events, find them, follow them."`
 	EventTypes eventTypesCmd `cmd:"" name:"event-types" group:"use" help:"The catalogue of event types, and your own."`
 	Webhooks   webhooksCmd   `cmd:"" group:"use" help:"Where events are delivered to."`
+	Sources    sourcesCmd    `cmd:"" group:"use" help:"Where events come in from: URLs for other systems to post to."`
+	Listen     listenCmd     `cmd:"" group:"use" help:"Bring events, or a source's requests, to this machine."`
 	Deliveries deliveriesCmd `cmd:"" group:"use" help:"What was delivered, and what was not."`
 	Stats      statsCmd      `cmd:"" group:"use" help:"What happened to all deliveries."`
 	Attempts   attemptsCmd   `cmd:"" group:"use" help:"The calls that were made for deliveries."`
@@ -65,6 +67,7 @@ func newParser(g *grammar, c Config, exit func(int)) (*kong.Kong, error) {
 			{Key: "access", Title: "Access:"},
 			{Key: "other", Title: "Other:"},
 			{Key: "settings", Title: "Settings:"},
+			{Key: "proof", Title: "Proof (@FILE reads a secret from a file, env:NAME from the environment):"},
 			{Key: "auth", Title: "Authentication (@FILE reads a value from a file, env:NAME from the environment):"},
 			{Key: "global", Title: "Global flags:"},
 		}),

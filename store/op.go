@@ -14,6 +14,7 @@ import (
 type op struct {
 	pubs   []*postroom.Publication
 	fins   []*postroom.Finish
+	whole  *wholeCommit
 	dues   []dueChange
 	claim  *claim
 	change func(q querier) error
@@ -77,6 +78,9 @@ func (o *op) rows() int {
 	}
 	if o.claim != nil {
 		n += o.claim.limit
+	}
+	if o.whole != nil {
+		n += o.whole.rows()
 	}
 	return n
 }

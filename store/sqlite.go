@@ -90,6 +90,9 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 			return fail(err)
 		}
 		failpoint.Hit(failpoint.TakeOverCommitted)
+		if _, err := s.writer.querier.exec(ctx, "request_take_over", now); err != nil {
+			return fail(err)
+		}
 		if _, err := s.writer.querier.exec(ctx, "replay_void"); err != nil {
 			return fail(err)
 		}
@@ -224,6 +227,10 @@ func (s *sqliteStore) publish(_ context.Context, pubs []*postroom.Publication) e
 
 func (s *sqliteStore) finish(_ context.Context, fins []*postroom.Finish) error {
 	return s.submit(&op{fins: fins})
+}
+
+func (s *sqliteStore) commitWhole(_ context.Context, c *wholeCommit) error {
+	return s.submit(&op{whole: c})
 }
 
 func (s *sqliteStore) setDue(_ context.Context, changes []dueChange) error {

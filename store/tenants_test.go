@@ -37,6 +37,17 @@ func TestTenants(t *testing.T) {
 		leased := f.leased(theirs, noon(), webhook)[0]
 		event, delivery := waiting.Event.ID, waiting.Deliveries[0].ID
 
+		src := f.newSource(theirs)
+		src.UID = &uid
+		call := f.calling(&src, "https://example.com/call")
+		f.must(f.s.CreateSource(f.ctx, &src, []postroom.StoredWebhook{call}))
+		kept, retried := f.commitOf(theirs, src.ID, noon(), postroom.RequestProcessed, "k"), f.commitOf(theirs, src.ID, at(24*time.Hour), postroom.RequestRetry)
+		retried.Health = &postroom.SourceHealth{Failures: 1, FailingSince: stamp(noon())}
+		f.commit(kept, retried)
+		held := f.commitOf(theirs, src.ID, noon(), postroom.RequestWaiting)
+		f.commit(held)
+		claimed := f.claimRequests(noon(), 1)[0]
+
 		replay := f.replay(theirs, postroom.ReplayFilter{Before: at(time.Hour)})
 
 		before := f.dump()
@@ -55,6 +66,7 @@ func TestTenants(t *testing.T) {
 		keep := func(*postroom.StoredWebhook) error { return nil }
 		called := map[string]bool{ // these make something of a workspace's own, or are about itself
 			"CreateEventType": true, "BeginIdempotent": true, "Workspace": true, "RenameWorkspace": true, "Revision": true,
+			"CountRefused": true,
 		}
 		for _, call := range []struct {
 			what string
@@ -227,6 +239,57 @@ func TestTenants(t *testing.T) {
 				wrong := *leased
 				wrong.Event = &postroom.Event{ID: leased.Event.ID, WorkspaceID: mine}
 				return errors.Join(f.s.Renew(f.ctx, []*postroom.Job{&wrong}, at(5*time.Hour)), f.s.Release(f.ctx, []*postroom.Job{&wrong}, noon()))
+			}},
+			{"Source", func() error { _, err := f.s.Source(f.ctx, mine, src.ID); return notFound(err) }},
+			{"SourceByUID", func() error { _, err := f.s.SourceByUID(f.ctx, mine, uid); return notFound(err) }},
+			{"Sources", func() error { all, err := f.s.Sources(f.ctx, mine, nil, 10); return empty(len(all), err) }},
+			{"newer Sources", func() error {
+				all, err := f.s.Sources(f.ctx, mine, &postroom.Cursor{Newer: true}, 10)
+				return empty(len(all), err)
+			}},
+			{"UpdateSource", func() error {
+				_, err := f.s.UpdateSource(f.ctx, mine, src.ID, noon(), func(*postroom.StoredSource) ([]postroom.StoredWebhook, error) { return nil, nil })
+				return notFound(err)
+			}},
+			{"DeleteSource", func() error { return notFound(f.s.DeleteSource(f.ctx, mine, src.ID, noon(), keepSource)) }},
+			{"Request", func() error { _, err := f.s.Request(f.ctx, mine, kept.Request.ID); return notFound(err) }},
+			{"Requests", func() error {
+				for _, status := range append(postroom.RequestStatuses(), "") {
+					for _, filter := range []postroom.RequestFilter{{Status: status}, {Status: status, Source: src.ID}} {
+						if all, _, err := f.s.Requests(f.ctx, mine, filter, nil, 10); err != nil || len(all) != 0 {
+							return errors.Join(err, errors.New("something was found"))
+						}
+					}
+				}
+				return nil
+			}},
+			{"RetryRequest", func() error {
+				done, err := f.s.RetryRequest(f.ctx, mine, kept.Request.ID, noon())
+				if done {
+					return errors.New("it is processed again")
+				}
+				return err
+			}},
+			{"ClearRequests", func() error {
+				n, err := f.s.ClearRequests(f.ctx, mine, src.ID, func(int64) {})
+				return empty(int(n), err)
+			}},
+			{"RequestCounts", func() error {
+				counts, err := f.s.RequestCounts(f.ctx, mine, []postroom.SourceID{src.ID})
+				return empty(int(counts[src.ID].Total), err)
+			}},
+			{"SourceStats", func() error {
+				s, err := f.s.SourceStats(f.ctx, mine, src.ID, at(-time.Hour), at(time.Hour), time.Minute)
+				return empty(int(s.Attempts), err)
+			}},
+			{"Commit of a claim with a wrong workspace", func() error {
+				wrong := *claimed
+				wrong.WorkspaceID, wrong.State = mine, postroom.RequestProcessed
+				c := &postroom.Commit{Request: &wrong}
+				if err := f.s.Commit(f.ctx, c); err != nil || !c.Lost {
+					return errors.Join(err, errors.New("the result counts"))
+				}
+				return nil
 			}},
 			{"DeleteWorkspace", func() error { return f.s.DeleteWorkspace(f.ctx, mine) }},
 		} {

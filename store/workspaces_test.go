@@ -43,7 +43,9 @@ func testWorkspaces(f *fixture) {
 func workspaceColumns() map[string]string {
 	return map[string]string{"workspaces": "id", "keys": "workspace_id", "event_types": "workspace_id", "webhooks": "workspace_id",
 		"webhook_secrets": "workspace_id", "events": "workspace_id", "event_keys": "workspace_id", "deliveries": "workspace_id",
-		"attempts": "workspace_id", "rollups": "workspace_id", "rollups_open": "workspace_id", "idempotency": "workspace_id", "webhook_health": "workspace_id", "replays": "workspace_id"}
+		"attempts": "workspace_id", "rollups": "workspace_id", "rollups_open": "workspace_id", "idempotency": "workspace_id", "webhook_health": "workspace_id", "replays": "workspace_id",
+		"sources": "workspace_id", "source_health": "workspace_id", "requests": "workspace_id",
+		"request_keys": "(SELECT s.workspace_id FROM sources s WHERE s.id = source_id)"}
 }
 
 func (f *fixture) countAll(workspace postroom.WorkspaceID) map[string]int64 {
@@ -98,6 +100,9 @@ func (f *fixture) fill(workspace postroom.WorkspaceID, n int) {
 	fins[0].Health = &postroom.Health{Failures: 1, FailingSince: noon()}
 	f.publish(pubs...)
 	f.must(f.s.Finish(f.ctx, fins))
+	request := f.commitOf(workspace, f.source(workspace), noon(), postroom.RequestRetry, "k")
+	request.Health = &postroom.SourceHealth{Failures: 1, FailingSince: stamp(noon())}
+	f.commit(request)
 	// As Compact would, which is for the whole database.
 	const columns = "attempts, succeeded, failed, retried, answered, latency_us, status_code, at, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15"
 	f.exec("INSERT INTO rollups (workspace_id, webhook_id, step, starts_at, "+columns+") SELECT workspace_id, webhook_id, 60, minute, "+columns+
