@@ -138,7 +138,7 @@ func TestPostgresPlans(t *testing.T) {
 		"queue_state_due":             {[]any{int64(1)}, []string{"state"}},
 		"queue_waiting":               {[]any{workspace, webhook, 10001}, []string{"webhook_id"}},
 		"queue_waiting_workspace":     {[]any{workspace, 10001}, []string{"workspace_id"}},
-		"request_due_sources":         {[]any{later, 100}, nil},
+		"request_due_sources":         {[]any{later, 100, make([]byte, 16)}, nil},
 		"request_claim":               {[]any{source, later, later, 100}, nil},
 		"request_get":                 {[]any{workspace, request}, nil},
 		"request_requeue":             {[]any{workspace, request, later}, nil},

@@ -196,8 +196,8 @@ func TestSQLitePlans(t *testing.T) {
 		"replay_leave": "the few that have not ended, when a node ends", "replay_void": "the few that have not ended, at the start",
 		"replay_unfinished": "the few that have not ended",
 		"expire_requests":   "in the order of rows, up to a limit", "expire_request_keys": "in the order of rows, up to a limit",
-		"request_take_over": "what waits, at the start", "request_due_sources": "to the first of what waits",
-		"purge_source_health": "a workspace is deleted", "purge_sources": "a workspace is deleted", "close_sources": "a workspace is deleted",
+		"request_take_over":   "what waits, at the start",
+		"purge_source_health": "a workspace is deleted", "purge_sources": "a workspace is deleted", "purge_request_keys": "a workspace is deleted", "close_sources": "a workspace is deleted",
 	}
 	// These look at all rows of a workspace on purpose; newest_event and event_oldest end at the first.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
@@ -274,7 +274,7 @@ func TestSQLitePlans(t *testing.T) {
 		"source_by_uid":               "sources_uid (workspace_id=? AND uid=?)",
 		"source_older":                "sources_workspace (workspace_id=? AND id<?)",
 		"source_newer":                "sources_workspace (workspace_id=? AND id>?)",
-		"source_delete_gone":          "sources_deleted (deleted_at<?)",
+		"source_delete_gone":          "sources_deleted (deleted_at>? AND deleted_at<?)",
 	}
 	for name, text := range f.s.texts {
 		highest := 0
@@ -314,9 +314,11 @@ func TestSQLitePlans(t *testing.T) {
 	}
 
 	for _, l := range requestListings(workspace, postroom.NewID[postroom.SourceKind](noon()), sqlite) {
+		last := ""
 		for _, step := range f.sqlitePlan(l.text, l.args) {
-			switch {
-			case strings.HasPrefix(step, "SCAN requests"), strings.HasPrefix(step, "USE TEMP B-TREE"),
+			searched := strings.HasPrefix(last, "SEARCH requests") // what is sorted elsewhere is a page of each arm
+			switch last = step; {
+			case strings.HasPrefix(step, "SCAN requests"), searched && strings.HasPrefix(step, "USE TEMP B-TREE"),
 				strings.HasPrefix(step, "SEARCH requests") && l.bounded && !strings.Contains(step, "id>?") && !strings.Contains(step, "id<?"):
 				t.Errorf("%s: %s", l.what, step)
 			}
