@@ -34,10 +34,11 @@ func refineSchemas(schemas huma.Registry) {
 			}
 		}
 	}
-	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput"} {
+	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput"} {
 		addPatch(schemas.Map(), name)
 	}
 	delete(schemas.Map(), "WebhookSettings") // its fields are in other schemas
+	delete(schemas.Map(), "ContactSettings")
 }
 
 // objectFields are fields that hold any JSON by their Go type, and are objects in truth.
@@ -73,7 +74,7 @@ func patchOf(schemas map[string]*huma.Schema, s *huma.Schema) *huma.Schema {
 	}
 	if of, isMap := s.AdditionalProperties.(*huma.Schema); isMap {
 		value := *of
-		value.Nullable = true
+		value.Nullable = of.Type != "" // one that is of any kind may be null already
 		p.AdditionalProperties = &value
 	}
 	p.Nullable = p.Type != ""
@@ -131,6 +132,26 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 		idSchema(s, "dlv_")
 	case reflect.TypeFor[postroom.ReplayID]():
 		idSchema(s, "rpl_")
+	case reflect.TypeFor[postroom.ContactID]():
+		idSchema(s, "con_")
+	case reflect.TypeFor[postroom.ListID]():
+		idSchema(s, "lst_")
+	case reflect.TypeFor[postroom.ImportID]():
+		idSchema(s, "imp_")
+	case reflect.TypeFor[postroom.RequestID]():
+		idSchema(s, "req_")
+	case reflect.TypeFor[postroom.AuditID]():
+		idSchema(s, "aud_")
+	case reflect.TypeFor[postroom.ContactStatus]():
+		s.Enum = anys(postroom.ContactStatuses())
+	case reflect.TypeFor[postroom.MembershipStatus]():
+		s.Enum = anys([]postroom.MembershipStatus{postroom.MemberSubscribed, postroom.MemberPending, postroom.MemberUnsubscribed})
+	case reflect.TypeFor[postroom.FieldType]():
+		s.Enum = anys(postroom.FieldTypes())
+	case reflect.TypeFor[postroom.Origin]():
+		s.Enum = anys([]postroom.Origin{postroom.OriginAPI, postroom.OriginImport, postroom.OriginRequest})
+	case reflect.TypeFor[postroom.ImportState]():
+		s.Enum = anys([]postroom.ImportState{postroom.ImportRunning, postroom.ImportDone, postroom.ImportFailed})
 	case reflect.TypeFor[postroom.ReplayState]():
 		s.Enum = anys(postroom.ReplayStates())
 	case reflect.TypeFor[postroom.Timestamp]():
@@ -177,19 +198,26 @@ func requiredFields() map[string][]string {
 		"ClientTLS":            nil,
 		"CloudEvent":           {"id", "source", "specversion", "type"},
 		"DisableAfter":         nil,
+		"ContactInput":         nil,
+		"ContactSettings":      nil,
 		"EventInput":           {"type", "data"},
 		"EventTypeInput":       {"name"},
+		"FieldInput":           {"name"},
 		"KeyInput":             {"name", "role"},
+		"ListInput":            {"name"},
+		"MembersInput":         {"contacts"},
 		"PauseInput":           nil,
 		"Payload":              nil,
 		"PreviewInput":         nil,
 		"PreviewSettingsInput": nil,
 		"RateLimit":            {"limit", "period"},
+		"RenameInput":          {"name"},
 		"ReplayEventInput":     nil,
 		"ReplayInput":          nil,
 		"ResumeInput":          nil,
 		"Retry":                nil,
 		"RotateInput":          nil,
+		"TagsInput":            nil,
 		"TestInput":            nil,
 		"WebhookInput":         {"name", "url", "events"},
 		"WebhookSettings":      nil,
