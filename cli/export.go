@@ -63,23 +63,9 @@ func (s *session) export(flags exportFlags, fetch func(*client.Client, context.C
 	if err != nil {
 		return err
 	}
-	from, err := fetch(c, s.ctx, f, client.ExportFormat(flags.Format))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = from.Close() }()
-	if flags.Output == "-" {
-		_, err := io.Copy(s.Stdout, from)
-		return exportError(err)
-	}
-	n, err := s.saveAs(flags.Output, from)
-	if err != nil {
-		return err
-	}
-	p := s.screen(s.Stderr, s.Terminal.Stderr)
-	p.done("%s written to %s", size(n), flags.Output)
-	p.flush()
-	return nil
+	return s.exportTo(flags.Output, func(ctx context.Context) (io.ReadCloser, error) {
+		return fetch(c, ctx, f, client.ExportFormat(flags.Format))
+	})
 }
 
 func exportError(err error) error {
