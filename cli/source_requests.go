@@ -310,8 +310,12 @@ func (cmd sourceExportCmd) Run(s *session) error {
 		return err
 	}
 	f.Source = cmd.Source
-	return s.exportTo(cmd.fileFlags, func(c *client.Client) (io.ReadCloser, error) {
-		return c.ExportRequests(s.ctx, f, client.ExportFormat(cmd.Format))
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	return s.exportTo(cmd.Output, func(ctx context.Context) (io.ReadCloser, error) {
+		return c.ExportRequests(ctx, f, client.ExportFormat(cmd.Format))
 	})
 }
 

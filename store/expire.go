@@ -12,7 +12,7 @@ import (
 const expireStep = 200
 
 // Expire deletes what is older than before, and what has ended by now: old keys of events, stored answers and
-// secrets. It works in small steps, and calls progress, if not nil, after each.
+// secrets, and what a crash has left of deleted lists and erased contacts. It works in small steps, and calls progress, if not nil, after each.
 func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func(rows int64)) error {
 	if progress == nil {
 		progress = func(int64) {}
@@ -34,7 +34,7 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 		bound int64
 	}{
 		{"expire_event_keys", micros(now.Add(-keyLife))}, {"expire_idempotency", micros(now)},
-		{"expire_replays", micros(before)}, {"expire_secrets", micros(now)},
+		{"expire_replays", micros(before)}, {"expire_secrets", micros(now)}, {"expire_imports", micros(before)}, {"expire_audit", micros(now.Add(-auditLife))},
 	}
 	for _, e := range small {
 		if err := deleteInSteps(ctx, s.backend, e.name, progress, e.bound); err != nil {
@@ -50,6 +50,12 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 		if err := expireRollups(ctx, s.backend, step, now, progress); err != nil {
 			return err
 		}
+	}
+	if err := s.endDeletedLists(ctx, now, progress); err != nil {
+		return err
+	}
+	if err := s.endErasures(ctx, now, progress); err != nil {
+		return err
 	}
 	return s.write(ctx, func(q querier) error {
 		if _, err := q.exec(ctx, "webhook_delete_gone", micros(before)); err != nil {

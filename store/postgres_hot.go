@@ -393,10 +393,13 @@ func (s *postgresStore) queueConsequences(ctx context.Context, tx pgx.Tx, batch 
 	health := map[postroom.WebhookID]*postroom.Finish{}
 	var caused []*postroom.Publication
 	for _, f := range fins {
+		workspace := f.Job.Event.WorkspaceID
 		if f.Lost {
+			if f.Attempt != nil { // of what was erased meanwhile nothing is kept
+				batch.Queue(s.texts["attempt_delete_orphan"], workspace[:], f.Job.DeliveryID[:], int64(f.Job.Claim))
+			}
 			continue
 		}
-		workspace := f.Job.Event.WorkspaceID
 		if f.Outcome.Stop != "" {
 			batch.Queue(s.texts["workspace_touch"], workspace[:])
 			batch.Queue(s.texts["webhook_stop"], workspace[:], f.Job.WebhookID[:], string(f.Outcome.Stop), f.Outcome.Reason, finishValues(f).now)

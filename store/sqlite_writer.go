@@ -307,7 +307,13 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 		return err
 	}
 	f.Lost, f.Next = touched == 0, false
-	if f.Attempt != nil {
+	logged := f.Attempt != nil
+	if logged && f.Lost { // of what was erased meanwhile nothing is kept
+		if logged, err = w.there(f.Job); err != nil {
+			return err
+		}
+	}
+	if logged {
 		added, err := w.attemptInsert.exec(v.attempt()...)
 		if err != nil {
 			return err
@@ -327,6 +333,15 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 		f.Next = freed > 0
 	}
 	return w.follow(f, v.now)
+}
+
+// there tells whether the delivery of a job still exists.
+func (w *sqliteWriter) there(j *postroom.Job) (found bool, err error) {
+	err = w.querier.each(context.Background(), "delivery_there", func(func(...any) error) error {
+		found = true
+		return nil
+	}, j.Event.WorkspaceID, j.DeliveryID)
+	return found, err
 }
 
 // follow does what a result means beyond its delivery: for the health of the webhook, for its status, and which events it

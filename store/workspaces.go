@@ -97,7 +97,21 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 	if err := s.purged(ctx); err != nil {
 		return err
 	}
+	if err := s.purgeContacts(ctx, id); err != nil {
+		return err
+	}
 	return s.execAll(ctx, id, "purge_rollups_open", "purge_rollups", "purge_event_keys", "purge_request_keys", "purge_sources", "workspace_delete")
+}
+
+// purgeContacts deletes a workspace's contacts with all that is theirs, and what the workspace keeps beside them.
+func (s *Store) purgeContacts(ctx context.Context, id postroom.WorkspaceID) error {
+	err := s.eachContact(ctx, nil, func(q querier) ([]postroom.ContactID, error) {
+		return contactsIn(ctx, q, "purge_contacts_page", id, contactStep)
+	}, func(q querier, contacts []postroom.ContactID) error { return removeContacts(ctx, q, id, contacts) })
+	if err != nil {
+		return err
+	}
+	return s.execAll(ctx, id, "purge_tag_counts", "purge_list_counts", "purge_lists", "purge_fields", "purge_imports", "purge_audit", "purge_erasures")
 }
 
 // execAll runs named texts, whose only parameter is the workspace, in one transaction.
