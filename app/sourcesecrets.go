@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/inbound"
 )
 
 const (
@@ -19,20 +20,17 @@ const (
 // newSourceSecret makes a token or an API key: 26 letters and digits, which hold 130 random bits.
 func newSourceSecret() string { return strings.ToLower(rand.Text()) }
 
-// SourceContext is what a source's secrets are sealed for.
-func SourceContext(id postroom.SourceID) string { return "source secrets " + id.String() }
-
 func (a *App) sealSource(s *postroom.StoredSource, secrets postroom.SourceSecrets) error {
 	plain, err := json.Marshal(secrets)
 	if err != nil {
 		return err
 	}
-	s.Sealed = a.Sealer.Seal(SourceContext(s.ID), plain)
+	s.Sealed = a.Sealer.Seal(inbound.SourceContext(s.ID), plain)
 	return nil
 }
 
 func (a *App) openSource(s *postroom.StoredSource) (secrets postroom.SourceSecrets, err error) {
-	plain, err := a.Sealer.Open(SourceContext(s.ID), s.Sealed)
+	plain, err := a.Sealer.Open(inbound.SourceContext(s.ID), s.Sealed)
 	if err != nil {
 		return secrets, fmt.Errorf("the secrets of source %s: %w", s.ID, err)
 	}

@@ -38,7 +38,7 @@ var table = []row{
 	{folder: "outbound", imports: []string{".", "dialect", "payload", "internal", "internal/failpoint"}},
 	{folder: "dialect/fixture", imports: []string{".", "dialect", "outbound", "inbound", "inbound/scheme", "payload", "internal"}, tests: []string{"dialects"}},
 	{folder: "inbound/scheme", imports: []string{".", "internal"}},
-	{folder: "inbound", imports: []string{".", "contacts", "dialect", "inbound/scheme", "payload", "internal"}},
+	{folder: "inbound", imports: []string{".", "contacts", "dialect", "inbound/scheme", "payload", "internal", "internal/failpoint"}},
 	{folder: "app", imports: []string{".", "outbound", "inbound", "contacts", "dialect", "payload", "catalogue"}},
 	{folder: "api", imports: []string{".", "app", "payload"}, tests: []string{"client"}},
 	{folder: "ui", imports: []string{".", "app"}, tests: []string{"client"}},
