@@ -260,8 +260,7 @@ type sourceResendCmd struct{ requestArg }
 
 // Help is shown by `postroom sources resend --help`.
 func (sourceResendCmd) Help() string {
-	return `It becomes a new request, which is not verified again. What was acted on before is recognised as a duplicate, unless the source
-does not look for them.`
+	return `It becomes a new request, which is not verified again. What it tells of is acted on although it came before.`
 }
 
 // Run resends a request.
