@@ -44,6 +44,9 @@ func (a *App) checkSource(ctx context.Context, who Caller, p *postroom.Problems,
 	if len(s.Actions) > maxActions {
 		p.Add("/actions", "there are at most %d actions", maxActions)
 	}
+	if kinds := append([]string{postroom.KindGeneric}, a.Dialects.Kinds()...); !checkChoice(p, "/kind", s.Kind, kinds) {
+		return nil // what else is wrong depends on it
+	}
 	return addAll(p, "", a.Intake.Check(ctx, who.Workspace, s, secrets))
 }
 
