@@ -34,11 +34,12 @@ func refineSchemas(schemas huma.Registry) {
 			}
 		}
 	}
-	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput"} {
+	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput", "RenameInput"} {
 		addPatch(schemas.Map(), name)
 	}
 	delete(schemas.Map(), "WebhookSettings") // its fields are in other schemas
 	delete(schemas.Map(), "ContactSettings")
+	delete(schemas.Map(), "RenameInput")
 }
 
 // objectFields are fields that hold any JSON by their Go type, and are objects in truth.
