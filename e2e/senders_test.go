@@ -166,7 +166,7 @@ func (l *senders) heard(id string, a answer) {
 // person mends the second source and breaks it again, and has what failed tried again while it is mended.
 func (l *senders) person() {
 	for n := 0; !l.isStopping(); n++ {
-		if n%8 == 0 {
+		if n%8 < 4 {
 			l.set(broken())
 		} else if l.set(doing()) {
 			l.tryAgain(50)
@@ -243,11 +243,18 @@ func (l *senders) count(n *int) {
 	*n++
 }
 
-// stop ends the senders and the person, and then has all that failed processed.
+// stop ends the senders and the person, and then has all that failed processed, with a call at the end that fails at first, is made twice meanwhile,
+// and once more later.
 func (l *senders) stop(t testing.TB) {
 	t.Helper()
 	close(l.stopping)
 	l.group.Wait()
+	last := sending{id: "last", source: 1}
+	if !l.set(broken()) {
+		t.Error("the source could not be broken at the end")
+	}
+	l.send(last)
+	l.send(last)
 	if !l.set(doing()) {
 		t.Error("the source could not be mended at the end")
 	}
@@ -257,5 +264,6 @@ func (l *senders) stop(t testing.TB) {
 		}
 		return nil
 	})
+	l.send(last)
 	complain(t, l.refused)
 }
