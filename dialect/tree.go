@@ -90,6 +90,9 @@ func nodeAt(n *yaml.Node, pointer string) *yaml.Node {
 				next = n.Content[i]
 			}
 		}
+		if next == nil && name == "0" && n.Kind != yaml.SequenceNode {
+			next = n // where there may be several, one may stand alone
+		}
 		if next == nil {
 			return n
 		}

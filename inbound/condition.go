@@ -11,7 +11,7 @@ import (
 )
 
 // maxWork bounds how much all conditions of a call do together, in CEL's units (about one an operation).
-const maxWork = 20_000_000
+const maxWork = 4_000_000
 
 // conditions compiles conditions, for all sources.
 var conditions = sync.OnceValues(func() (*expr.Compiler, error) {
@@ -37,8 +37,8 @@ func newCondition(text string) (*condition, error) {
 	return &condition{program}, nil
 }
 
-// holds runs the condition on an item as it stands.
-func (c *condition) holds(i *Item) (bool, error) {
+// holds runs the condition of a row or action on an item as it stands.
+func (c *condition) holds(i *Item, row, action int) (bool, error) {
 	if c == nil {
 		return true, nil
 	}
@@ -47,6 +47,10 @@ func (c *condition) holds(i *Item) (bool, error) {
 	}
 	holds, work, err := c.program.Holds(i.view)
 	i.reading.work += work
+	if errors.Is(err, expr.ErrKinds) { // null where a number is expected, say: what is to be done next time is the same
+		i.warn(&Error{postroom.RequestError{Kind: kindMapping, Event: i.Number, Row: row, Action: action, Message: "the condition is taken for false: " + err.Error()}})
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("the condition failed: %w", err)
 	}

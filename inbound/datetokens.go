@@ -215,7 +215,7 @@ func (p *dateParts) halfOfDay(text string) (rest string, err error) {
 
 func (p *dateParts) offset(text string) (rest string, err error) {
 	for _, layout := range []string{"Z07:00", "Z0700", "Z07"} {
-		n := len(layout) - 1
+		n := len(layout)
 		if len(text) >= 1 && text[0] == 'Z' {
 			n = 1
 		}

@@ -89,6 +89,9 @@ func readMultipart(body []byte, boundary string) ([]byte, error) {
 	if boundary == "" {
 		return nil, bodyError("the Content-Type says multipart and has no boundary")
 	}
+	if !bytes.Contains(body, []byte("--"+boundary)) && len(bytes.TrimSpace(body)) > 0 {
+		return nil, bodyError("the multipart form cannot be read: its boundary is not in the body")
+	}
 	var f form
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {

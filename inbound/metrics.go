@@ -31,12 +31,17 @@ const (
 )
 
 func newMetrics() *Metrics {
-	return &Metrics{
+	m := &Metrics{
 		Requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "postroom_intake_requests_total",
 			Help: "Calls to sources, and further tries to process them, by what became of them."}, []string{"outcome"}),
 		Seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "postroom_intake_seconds",
-			Help: "Time from a call's arrival, or the beginning of a further try, until it was stored with what follows from it.", Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10}}),
+			Help: "Time from a call's arrival, or the beginning of a further try, until what follows from it was known.", Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10}}),
 	}
+	for _, outcome := range []string{outcomeProcessed, outcomeDuplicate, outcomeQueued, outcomeRetried, outcomeFailed, outcomeRefused, outcomeUnknown,
+		outcomeUnread, outcomeUnavailable, outcomeChallenge} {
+		m.Requests.WithLabelValues(outcome) // so that none is missing until it happens
+	}
+	return m
 }
 
 func (m *Metrics) count(outcome string) { m.Requests.WithLabelValues(outcome).Inc() }

@@ -230,7 +230,7 @@ func (i *Item) apply(rows []*row) *Error {
 
 // Applies tells whether the condition of an action, counted from 0, holds for an item. The error is an *Error.
 func (p *Program) Applies(i *Item, action int) (bool, error) {
-	holds, err := p.actions[action].when.holds(i)
+	holds, err := p.actions[action].when.holds(i, 0, action+1)
 	if err != nil {
 		return false, failure(i.Number, 0, action+1, err)
 	}

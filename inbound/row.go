@@ -217,7 +217,7 @@ func (r *row) value(i *Item) []byte {
 
 // run brings the row's value to where it belongs, and gives it: nil for none.
 func (r *row) run(i *Item) (value []byte, wrong *Error) {
-	holds, err := r.when.holds(i)
+	holds, err := r.when.holds(i, r.number, r.action)
 	if err != nil {
 		return nil, failure(i.Number, r.number, r.action, err)
 	}

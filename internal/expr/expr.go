@@ -128,10 +128,13 @@ func (p *Program) Holds(lookup func(name string) any) (holds bool, work uint64, 
 	if details != nil && details.ActualCost() != nil {
 		work = *details.ActualCost()
 	}
-	if err != nil {
-		if isMissing(err) {
-			err = nil
-		}
+	switch {
+	case err == nil:
+	case isMissing(err):
+		return false, work, nil
+	case strings.Contains(err.Error(), "no such overload"):
+		return false, work, ErrKinds
+	default:
 		return false, work, err
 	}
 	b, ok := out.(types.Bool)
@@ -140,6 +143,9 @@ func (p *Program) Holds(lookup func(name string) any) (holds bool, work uint64, 
 	}
 	return bool(b), work, nil
 }
+
+// ErrKinds means that an expression puts together what does not fit, which is seen only when it runs.
+var ErrKinds = errors.New("it compares or combines values of different kinds, such as a text with a number")
 
 // isMissing tells whether an expression failed since something that it speaks of is not there: a key, an element, or a key of what has none.
 func isMissing(err error) bool {
