@@ -131,7 +131,7 @@ func (a *App) callWebhook(ctx context.Context, who Caller, p *postroom.Problems,
 // callSettings are the settings of a call's webhook.
 func (a *App) callSettings(source string, action int, call *postroom.Call) postroom.WebhookSettings {
 	s := a.DefaultSettings(dialect.Standard)
-	s.Name = fmt.Sprintf("%s: call of action %d", cutText(source, 128), action+1)
+	s.Name = fmt.Sprintf("%s: call of action %d", cutName(source, 128), action+1)
 	s.URL, s.Headers, s.Auth, s.Payload = call.URL, call.Headers, call.Auth, call.Payload
 	if call.Method != "" {
 		s.Method = call.Method
@@ -178,8 +178,8 @@ func addAll(p *postroom.Problems, pointer string, err error) error {
 	return nil
 }
 
-// cutText cuts a text to at most so many bytes, at the end of a character.
-func cutText(s string, most int) string {
+// cutName cuts a text to at most so many bytes, at the end of a character.
+func cutName(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -25,7 +25,6 @@ func (a *App) checkSource(ctx context.Context, who Caller, p *postroom.Problems,
 		p.Add("/uid", "a uid is 1 to 64 letters, digits and . _ : @ -, begins with a letter or digit, and not with src_")
 	}
 	checkChoice(p, "/status", s.Status, []postroom.SourceStatus{postroom.SourceActive, postroom.SourceInactive})
-	checkProof(p, s)
 	checkSourceSecrets(p, s)
 	if r := s.RateLimit; r != nil {
 		if r.Limit < 1 || r.Limit > maxRate {
@@ -45,14 +44,10 @@ func (a *App) checkSource(ctx context.Context, who Caller, p *postroom.Problems,
 	if len(s.Actions) > maxActions {
 		p.Add("/actions", "there are at most %d actions", maxActions)
 	}
-	return addAll(p, "", a.Intake.Check(ctx, who.Workspace, s, secrets))
-}
-
-// checkProof refuses a source that anybody could call.
-func checkProof(p *postroom.Problems, s *postroom.SourceSettings) {
-	if !s.RequireToken && s.APIKey == nil && s.Signature == nil && s.BasicAuth == nil && len(s.IPAllow) == 0 {
-		p.Add("/require_token", "without the token something else must prove the caller: api_key, signature, basic_auth or ip_allow")
+	if kinds := append([]string{postroom.KindGeneric}, a.Dialects.Kinds()...); !checkChoice(p, "/kind", s.Kind, kinds) {
+		return nil // what else is wrong depends on it
 	}
+	return addAll(p, "", a.Intake.Check(ctx, who.Workspace, s, secrets))
 }
 
 func checkSourceSecrets(p *postroom.Problems, s *postroom.SourceSettings) {
