@@ -54,6 +54,7 @@ func (k *killed) round(point failpoint.Name) {
 		k.s.env = []string{fmt.Sprintf("%s=%s:1", failpointVariable, point)}
 	}
 	startAgain(k.t, k.s)
+	k.api = newClient(k.t, k.s, k.key)
 	k.send()
 	if strings.HasPrefix(string(point), "request-claim.") {
 		k.mend()

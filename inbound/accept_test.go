@@ -21,7 +21,7 @@ func TestOneCommit(t *testing.T) {
 	source := r.source(with(func(s *postroom.SourceSettings) { s.EventType = "order.paid" }),
 		doing(postroom.Action{Type: postroom.ActionAddSubscriber, Lists: []string{"Newsletter"}, Tags: []string{"lead"}},
 			postroom.Action{Type: postroom.ActionApplyTag, Tags: []string{"vip"}, When: "body.score > 10"}))
-	w := r.call(source, call{body: `{"email":"John@Example.com","first_name":"John","score":11}`, headers: map[string]string{"X-Extra": "kept", "Cookie": "secret"}})
+	w := r.call(source, httpCall{body: `{"email":"John@Example.com","first_name":"John","score":11}`, headers: map[string]string{"X-Extra": "kept", "Cookie": "secret"}})
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("the answer is %d %s", w.Code, w.Body)
 	}
@@ -81,7 +81,7 @@ func TestDatabaseAway(t *testing.T) {
 	source := r.source()
 	for _, operation := range []string{"SourceOf", "Commit"} {
 		r.store.on(operation, func() error { return errors.New("the disk is full") })
-		w := r.call(source, call{body: "{}"})
+		w := r.call(source, httpCall{body: "{}"})
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "disk") {
 			t.Errorf("with %s failing the answer is %d %s", operation, w.Code, w.Body)
 		}
@@ -160,7 +160,7 @@ func TestSameAtTheSameTime(t *testing.T) {
 	counts := make([]int, n)
 	for i := range n {
 		callers.Go(func() {
-			w := r.call(source, call{body: `{"email":"ada@example.com"}`, headers: map[string]string{"Webhook-Id": "msg_1"}})
+			w := r.call(source, httpCall{body: `{"email":"ada@example.com"}`, headers: map[string]string{"Webhook-Id": "msg_1"}})
 			if w.Code == 200 {
 				counts[i] = 1 + r.told(w).Processed
 			}

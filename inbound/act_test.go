@@ -17,8 +17,8 @@ func outcomes(r postroom.Request) (all []postroom.ActionOutcome) {
 	return all
 }
 
-// TestActions goes through the actions that change contacts, one call after the other.
-func TestActions(t *testing.T) {
+// TestContactActions goes through the actions that change contacts, one call after the other.
+func TestContactActions(t *testing.T) {
 	r := newRig(t)
 	source := r.source(with(func(s *postroom.SourceSettings) {
 		s.Mapping = []postroom.MappingRow{{From: postroom.Paths{"email"}, To: "email"}, {From: postroom.Paths{"name"}, To: "first_name"}}
@@ -166,7 +166,7 @@ func TestTwiceInOneCall(t *testing.T) {
 func TestResend(t *testing.T) {
 	r := newRig(t)
 	source := r.source(with(func(s *postroom.SourceSettings) { s.EventType = "order.paid" }))
-	first := r.call(source, call{body: `{"n":1}`, headers: map[string]string{"Webhook-Id": "m1"}})
+	first := r.call(source, httpCall{body: `{"n":1}`, headers: map[string]string{"Webhook-Id": "m1"}})
 	request := r.last()
 	sent, err := r.in.Resend(t.Context(), source, &request)
 	if err != nil || first.Code != 200 {

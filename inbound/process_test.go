@@ -64,7 +64,7 @@ func TestRetries(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	r := newRig(t)
 	source := r.source()
-	w := r.call(source, call{body: `{"a":`})
+	w := r.call(source, httpCall{body: `{"a":`})
 	got := r.last()
 	if w.Code != 400 || !strings.Contains(w.Body.String(), "JSON") || got.State != postroom.RequestFailed || got.Status != 400 || string(got.Body) != `{"a":` || got.Log.Error.Kind != "body" {
 		t.Errorf("the answer is %d %s, the request %+v with %+v", w.Code, w.Body, got.RequestResult, got.Log.Error)
@@ -218,7 +218,7 @@ func TestStop(t *testing.T) {
 		r.post(source, `{"email":"ada@example.com"}`, 202)
 		r.run()
 		synctest.Wait()
-		r.call(source, call{body: "{}", query: "-"})
+		r.call(source, httpCall{body: "{}", query: "-"})
 		r.stop()
 		all := r.store.all()
 		if len(all) != 2 || all[0].State != postroom.RequestProcessed || all[1].State != postroom.RequestRefused {
@@ -240,7 +240,7 @@ func TestDeletedSource(t *testing.T) {
 	if got := r.last(); got.State != postroom.RequestFailed || got.Log.Error.Message != "The source is deleted." {
 		t.Errorf("it is %+v with %+v", got.RequestResult, got.Log.Error)
 	}
-	if w := r.call(source, call{body: "{}"}); w.Code != 401 {
+	if w := r.call(source, httpCall{body: "{}"}); w.Code != 401 {
 		t.Errorf("a call is answered %d", w.Code)
 	}
 }
@@ -270,7 +270,7 @@ func TestWatch(t *testing.T) {
 		none := r.in.Watch(t.Context(), postroom.NewID[postroom.WorkspaceKind](time.Now()), postroom.SourceID{})
 		r.post(source, `{"n":1}`, 200)
 		r.post(other, `{"n":2}`, 200)
-		r.call(source, call{body: `{"n":3}`, query: "-"})
+		r.call(source, httpCall{body: `{"n":3}`, query: "-"})
 		synctest.Wait()
 		r.in.StopWatching()
 		bodies := func(from <-chan postroom.Request) (got []string) {

@@ -25,8 +25,8 @@ func packed(t testing.TB, body []byte) string {
 	return b.String()
 }
 
-// TestBodies checks which bodies are read, and that the bound holds for what is in a packed one.
-func TestBodies(t *testing.T) {
+// TestPackedBodies checks which bodies are read, and that the bound holds for what is in a packed one.
+func TestPackedBodies(t *testing.T) {
 	r := newRig(t)
 	source := r.source(func(s *postroom.SourceSettings, secrets *postroom.SourceSecrets) {
 		s.Signature, secrets.Signature = &postroom.SourceSignature{Scheme: "hmac", Header: "X-Sig", Prefix: "sha256="}, []string{"secret"}
@@ -41,22 +41,22 @@ func TestBodies(t *testing.T) {
 		return h
 	}
 	for name, c := range map[string]struct {
-		call
+		httpCall
 		status int
 	}{
-		"as it is":             {call{body: body, headers: signed(body)}, 200},
-		"packed":               {call{body: packed(t, []byte(body)), headers: signed(body, "Content-Encoding", "gzip")}, 200},
-		"as large as allowed":  {call{body: most, headers: signed(most)}, 200},
-		"packed, as large":     {call{body: packed(t, []byte(most)), headers: signed(most, "Content-Encoding", "GZIP")}, 200},
-		"too large":            {call{body: most + " ", headers: signed(most + " ")}, 413},
-		"a bomb":               {call{body: packed(t, make([]byte, 20<<20)), headers: map[string]string{"Content-Encoding": "gzip"}}, 413},
-		"not packed":           {call{body: body, headers: signed(body, "Content-Encoding", "gzip")}, 400},
-		"cut":                  {call{body: packed(t, []byte(most))[:40], headers: signed(most, "Content-Encoding", "gzip")}, 400},
-		"another packing":      {call{body: body, headers: signed(body, "Content-Encoding", "br")}, 415},
-		"packed twice":         {call{body: body, headers: signed(body, "Content-Encoding", "gzip, gzip")}, 415},
-		"packed, not verified": {call{body: packed(t, []byte(body)), headers: map[string]string{"Content-Encoding": "gzip"}}, 401},
+		"as it is":             {httpCall{body: body, headers: signed(body)}, 200},
+		"packed":               {httpCall{body: packed(t, []byte(body)), headers: signed(body, "Content-Encoding", "gzip")}, 200},
+		"as large as allowed":  {httpCall{body: most, headers: signed(most)}, 200},
+		"packed, as large":     {httpCall{body: packed(t, []byte(most)), headers: signed(most, "Content-Encoding", "GZIP")}, 200},
+		"too large":            {httpCall{body: most + " ", headers: signed(most + " ")}, 413},
+		"a bomb":               {httpCall{body: packed(t, make([]byte, 20<<20)), headers: map[string]string{"Content-Encoding": "gzip"}}, 413},
+		"not packed":           {httpCall{body: body, headers: signed(body, "Content-Encoding", "gzip")}, 400},
+		"cut":                  {httpCall{body: packed(t, []byte(most))[:40], headers: signed(most, "Content-Encoding", "gzip")}, 400},
+		"another packing":      {httpCall{body: body, headers: signed(body, "Content-Encoding", "br")}, 415},
+		"packed twice":         {httpCall{body: body, headers: signed(body, "Content-Encoding", "gzip, gzip")}, 415},
+		"packed, not verified": {httpCall{body: packed(t, []byte(body)), headers: map[string]string{"Content-Encoding": "gzip"}}, 401},
 	} {
-		w := r.call(source, c.call)
+		w := r.call(source, c.httpCall)
 		if w.Code != c.status {
 			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, c.status)
 		}
@@ -98,7 +98,7 @@ func TestMethods(t *testing.T) {
 	source := r.source()
 	for _, path := range []string{"/in/" + source.String(), "/in/src_unknown", "/wp-json/ccsp-mailer/v1/webhooks/" + source.String() + "/"} {
 		for method, status := range map[string]int{"GET": 405, "PUT": 405, "DELETE": 405, "PATCH": 405, "HEAD": 200, "OPTIONS": 204} {
-			w := r.call(source, call{method: method, path: path})
+			w := r.call(source, httpCall{method: method, path: path})
 			if w.Code != status || w.Header().Get("Access-Control-Allow-Origin") != "" {
 				t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
 			}
@@ -108,14 +108,14 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/in/", "/in/a/b", "/other"} {
-		if w := r.call(source, call{path: path}); w.Code != 404 {
+		if w := r.call(source, httpCall{path: path}); w.Code != 404 {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	if w := r.call(source, call{path: "/wp-json/ccsp-mailer/v1/webhooks/" + strings.ToUpper(source.String()[4:])}); w.Code != 401 {
+	if w := r.call(source, httpCall{path: "/wp-json/ccsp-mailer/v1/webhooks/" + strings.ToUpper(source.String()[4:])}); w.Code != 401 {
 		t.Errorf("an id without its prefix: %d", w.Code)
 	}
-	if w := r.call(source, call{path: "/wp-json/ccsp-mailer/v1/webhooks/" + source.String(), body: "{}"}); w.Code != 200 {
+	if w := r.call(source, httpCall{path: "/wp-json/ccsp-mailer/v1/webhooks/" + source.String(), body: "{}"}); w.Code != 200 {
 		t.Errorf("the form of the seed's URL: %d %s", w.Code, w.Body)
 	}
 }

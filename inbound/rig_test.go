@@ -100,8 +100,8 @@ func doing(actions ...postroom.Action) func(*postroom.SourceSettings, *postroom.
 	return with(func(s *postroom.SourceSettings) { s.Actions = actions })
 }
 
-// call is an HTTP call to a source.
-type call struct {
+// httpCall is a call to a source.
+type httpCall struct {
 	method  string // POST if empty
 	path    string // that of the source with its token if empty
 	query   string // token=… if empty; "-" for none
@@ -111,7 +111,7 @@ type call struct {
 }
 
 // call makes a call.
-func (r *rig) call(source postroom.SourceID, c call) *httptest.ResponseRecorder {
+func (r *rig) call(source postroom.SourceID, c httpCall) *httptest.ResponseRecorder {
 	if c.method == "" {
 		c.method = http.MethodPost
 	}
@@ -143,7 +143,7 @@ func (r *rig) call(source postroom.SourceID, c call) *httptest.ResponseRecorder 
 // post posts a body with the token, and checks the status of the answer.
 func (r *rig) post(source postroom.SourceID, body string, status int) told {
 	r.Helper()
-	w := r.call(source, call{body: body})
+	w := r.call(source, httpCall{body: body})
 	if w.Code != status {
 		r.Fatalf("the answer to %s is %d %s, want %d", body, w.Code, w.Body, status)
 	}

@@ -23,8 +23,8 @@ func sign(secret, body string) string {
 // proofsOf are the ways to prove oneself to a generic source, each with a call that does and calls that do not.
 func proofsOf() map[string]struct {
 	set   func(*postroom.SourceSettings, *postroom.SourceSecrets)
-	right call
-	wrong []call
+	right httpCall
+	wrong []httpCall
 } {
 	const body = `{"email":"ada@example.com"}`
 	basic := func(user, password string) map[string]string {
@@ -32,43 +32,43 @@ func proofsOf() map[string]struct {
 	}
 	type way = struct {
 		set   func(*postroom.SourceSettings, *postroom.SourceSecrets)
-		right call
-		wrong []call
+		right httpCall
+		wrong []httpCall
 	}
 	return map[string]way{
-		"token in the URL": {func(*postroom.SourceSettings, *postroom.SourceSecrets) {}, call{body: body},
-			[]call{{body: body, query: "-"}, {body: body, query: "token=wrong"}, {body: body, query: "token="}, {body: body, query: "token=" + testToken + "&token=" + testToken}}},
+		"token in the URL": {func(*postroom.SourceSettings, *postroom.SourceSecrets) {}, httpCall{body: body},
+			[]httpCall{{body: body, query: "-"}, {body: body, query: "token=wrong"}, {body: body, query: "token="}, {body: body, query: "token=" + testToken + "&token=" + testToken}}},
 		"token as a bearer": {func(*postroom.SourceSettings, *postroom.SourceSecrets) {},
-			call{body: body, query: "-", headers: map[string]string{"Authorization": "Bearer " + testToken}},
-			[]call{{body: body, query: "-", headers: map[string]string{"Authorization": "Bearer wrong"}}, {body: body, query: "-", headers: map[string]string{"Authorization": testToken}}}},
+			httpCall{body: body, query: "-", headers: map[string]string{"Authorization": "Bearer " + testToken}},
+			[]httpCall{{body: body, query: "-", headers: map[string]string{"Authorization": "Bearer wrong"}}, {body: body, query: "-", headers: map[string]string{"Authorization": testToken}}}},
 		"token in a header": {func(*postroom.SourceSettings, *postroom.SourceSecrets) {},
-			call{body: body, query: "-", headers: map[string]string{"X-Webhook-Token": testToken}},
-			[]call{{body: body, query: "-", headers: map[string]string{"X-Webhook-Token": testToken + "x"}}}},
+			httpCall{body: body, query: "-", headers: map[string]string{"X-Webhook-Token": testToken}},
+			[]httpCall{{body: body, query: "-", headers: map[string]string{"X-Webhook-Token": testToken + "x"}}}},
 		"API key beside the token": {func(s *postroom.SourceSettings, secrets *postroom.SourceSecrets) {
 			s.APIKey, secrets.APIKey = &postroom.SourceKey{Header: "X-API-Key"}, "key-1"
-		}, call{body: body, headers: map[string]string{"X-API-Key": "key-1"}},
-			[]call{{body: body}, {body: body, headers: map[string]string{"X-API-Key": "key-2"}}, {body: body, query: "-", headers: map[string]string{"X-API-Key": "key-1"}}}},
+		}, httpCall{body: body, headers: map[string]string{"X-API-Key": "key-1"}},
+			[]httpCall{{body: body}, {body: body, headers: map[string]string{"X-API-Key": "key-2"}}, {body: body, query: "-", headers: map[string]string{"X-API-Key": "key-1"}}}},
 		"signature": {func(s *postroom.SourceSettings, secrets *postroom.SourceSecrets) {
 			s.RequireToken = false
 			s.Signature, secrets.Signature = &postroom.SourceSignature{Scheme: "hmac", Header: "X-Webhook-Signature", Prefix: "sha256="}, []string{"new", "old"}
-		}, call{body: body, query: "-", headers: map[string]string{"X-Webhook-Signature": sign("old", body)}},
-			[]call{{body: body, query: "-"}, {body: body, query: "-", headers: map[string]string{"X-Webhook-Signature": sign("other", body)}},
+		}, httpCall{body: body, query: "-", headers: map[string]string{"X-Webhook-Signature": sign("old", body)}},
+			[]httpCall{{body: body, query: "-"}, {body: body, query: "-", headers: map[string]string{"X-Webhook-Signature": sign("other", body)}},
 				{body: body + " ", query: "-", headers: map[string]string{"X-Webhook-Signature": sign("new", body)}}}},
 		"basic authentication": {func(s *postroom.SourceSettings, secrets *postroom.SourceSecrets) {
 			s.RequireToken = false
 			s.BasicAuth, secrets.Password = &postroom.BasicAuth{Username: "sender"}, "password"
-		}, call{body: body, query: "-", headers: basic("sender", "password")},
-			[]call{{body: body, query: "-", headers: basic("sender", "wrong")}, {body: body, query: "-", headers: basic("other", "password")}, {body: body, query: "-"}}},
+		}, httpCall{body: body, query: "-", headers: basic("sender", "password")},
+			[]httpCall{{body: body, query: "-", headers: basic("sender", "wrong")}, {body: body, query: "-", headers: basic("other", "password")}, {body: body, query: "-"}}},
 		"address alone": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
 			s.RequireToken, s.IPAllow = false, []string{"203.0.113.0/24", "2001:db8::/32"}
-		}, call{body: body, query: "-", from: "203.0.113.9:4711"},
-			[]call{{body: body, query: "-"}, {body: body, query: "-", from: "[2001:db9::1]:80"}, {body: body, query: "-", headers: map[string]string{"X-Forwarded-For": "203.0.113.9"}}}},
+		}, httpCall{body: body, query: "-", from: "203.0.113.9:4711"},
+			[]httpCall{{body: body, query: "-"}, {body: body, query: "-", from: "[2001:db9::1]:80"}, {body: body, query: "-", headers: map[string]string{"X-Forwarded-For": "203.0.113.9"}}}},
 		"all together": {func(s *postroom.SourceSettings, secrets *postroom.SourceSecrets) {
 			s.APIKey, secrets.APIKey = &postroom.SourceKey{Header: "X-API-Key"}, "key-1"
 			s.Signature, secrets.Signature = &postroom.SourceSignature{Scheme: "hmac", Header: "X-Webhook-Signature", Prefix: "sha256="}, []string{"new"}
 			s.IPAllow = []string{"192.0.2.1"}
-		}, call{body: body, headers: map[string]string{"X-API-Key": "key-1", "X-Webhook-Signature": sign("new", body)}},
-			[]call{{body: body, headers: map[string]string{"X-API-Key": "key-1"}}, {body: body, headers: map[string]string{"X-Webhook-Signature": sign("new", body)}},
+		}, httpCall{body: body, headers: map[string]string{"X-API-Key": "key-1", "X-Webhook-Signature": sign("new", body)}},
+			[]httpCall{{body: body, headers: map[string]string{"X-API-Key": "key-1"}}, {body: body, headers: map[string]string{"X-Webhook-Signature": sign("new", body)}},
 				{body: body, query: "-", headers: map[string]string{"X-API-Key": "key-1", "X-Webhook-Signature": sign("new", body)}}}},
 	}
 }
@@ -80,10 +80,10 @@ func TestProofs(t *testing.T) {
 			r := newRig(t)
 			source := r.source(way.set)
 			if w := r.call(source, way.right); w.Code != http.StatusOK {
-				t.Fatalf("the right call is answered %d %s; the log says %+v", w.Code, w.Body, r.store.all())
+				t.Fatalf("the right httpCall is answered %d %s; the log says %+v", w.Code, w.Body, r.store.all())
 			}
 			nowhere := r.call(postroom.NewID[postroom.SourceKind](time.Now()), way.right)
-			for i, c := range append(way.wrong, call{path: "/in/src_nothing"}, call{path: "/wp-json/ccsp-mailer/v1/webhooks/a1b2c3d4e5f6"}) {
+			for i, c := range append(way.wrong, httpCall{path: "/in/src_nothing"}, httpCall{path: "/wp-json/ccsp-mailer/v1/webhooks/a1b2c3d4e5f6"}) {
 				w := r.call(source, c)
 				if w.Code != http.StatusUnauthorized || w.Body.String() != nowhere.Body.String() {
 					t.Errorf("wrong call %d is answered %d %s, want that of no source: %s", i, w.Code, w.Body, nowhere.Body)
@@ -108,17 +108,17 @@ func TestOnlyTheProvenHearMore(t *testing.T) {
 	elsewhere := r.source(with(func(s *postroom.SourceSettings) { s.IPAllow = []string{"203.0.113.0/24"} }))
 	for name, c := range map[string]struct {
 		source postroom.SourceID
-		call
+		httpCall
 		status int
 	}{
-		"inactive":                            {inactive, call{body: "{}"}, 403},
-		"inactive, not proven":                {inactive, call{body: "{}", query: "token=x"}, 401},
-		"from elsewhere":                      {elsewhere, call{body: "{}"}, 403},
-		"from elsewhere, not proven":          {elsewhere, call{body: "{}", query: "token=x"}, 401},
-		"from there, behind a proxy":          {elsewhere, call{body: "{}", headers: map[string]string{"X-Forwarded-For": "198.51.100.1, 203.0.113.4"}}, 200},
-		"from there, as only the caller says": {elsewhere, call{body: "{}", headers: map[string]string{"X-Forwarded-For": "203.0.113.4, 198.51.100.1"}}, 403},
+		"inactive":                            {inactive, httpCall{body: "{}"}, 403},
+		"inactive, not proven":                {inactive, httpCall{body: "{}", query: "token=x"}, 401},
+		"from elsewhere":                      {elsewhere, httpCall{body: "{}"}, 403},
+		"from elsewhere, not proven":          {elsewhere, httpCall{body: "{}", query: "token=x"}, 401},
+		"from there, behind a proxy":          {elsewhere, httpCall{body: "{}", headers: map[string]string{"X-Forwarded-For": "198.51.100.1, 203.0.113.4"}}, 200},
+		"from there, as only the caller says": {elsewhere, httpCall{body: "{}", headers: map[string]string{"X-Forwarded-For": "203.0.113.4, 198.51.100.1"}}, 403},
 	} {
-		if w := r.call(c.source, c.call); w.Code != c.status {
+		if w := r.call(c.source, c.httpCall); w.Code != c.status {
 			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, c.status)
 		}
 	}
@@ -135,16 +135,16 @@ func TestRateLimit(t *testing.T) {
 			s.RateLimit = &postroom.RateLimit{Limit: 2, Period: postroom.Duration(10 * time.Second)}
 		}))
 		for range 5 {
-			r.call(source, call{body: "{}", query: "token=wrong"})
+			r.call(source, httpCall{body: "{}", query: "token=wrong"})
 		}
 		r.post(source, "{}", 200)
 		r.post(source, "{}", 200)
-		w := r.call(source, call{body: "{}"})
+		w := r.call(source, httpCall{body: "{}"})
 		if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "5" {
 			t.Fatalf("the third call is answered %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 		}
 		r.in.Changed(source) // to read it again must not give it a new budget
-		if w := r.call(source, call{body: "{}"}); w.Code != http.StatusTooManyRequests {
+		if w := r.call(source, httpCall{body: "{}"}); w.Code != http.StatusTooManyRequests {
 			t.Errorf("after a change the fourth call is answered %d", w.Code)
 		}
 		time.Sleep(5 * time.Second)
@@ -162,7 +162,7 @@ func TestRefusedAreLogged(t *testing.T) {
 		})
 		mac := hmac.New(sha256.New, []byte("secret"))
 		mac.Write([]byte("1000000000.{}"))
-		r.call(source, call{body: "{}", headers: map[string]string{"X-Sig": hex.EncodeToString(mac.Sum(nil)), "X-Time": "1000000000", "Authorization": "Bearer stolen"}})
+		r.call(source, httpCall{body: "{}", headers: map[string]string{"X-Sig": hex.EncodeToString(mac.Sum(nil)), "X-Time": "1000000000", "Authorization": "Bearer stolen"}})
 		synctest.Wait()
 		got := r.last()
 		switch {
@@ -177,7 +177,7 @@ func TestRefusedAreLogged(t *testing.T) {
 			}
 		}
 		for range 200 {
-			r.call(source, call{body: strings.Repeat("x", 50<<10), query: "token=guess"})
+			r.call(source, httpCall{body: strings.Repeat("x", 50<<10), query: "token=guess"})
 			synctest.Wait()
 		}
 		if n := len(r.store.all()); n != maxLogged {
@@ -187,7 +187,7 @@ func TestRefusedAreLogged(t *testing.T) {
 			t.Errorf("%d are counted beyond, want %d", n, 201-maxLogged)
 		}
 		time.Sleep(time.Minute)
-		r.call(source, call{body: "{}", query: "-"})
+		r.call(source, httpCall{body: "{}", query: "-"})
 		synctest.Wait()
 		last := r.last()
 		if len(r.store.all()) != maxLogged+1 || last.Log.Error.Kind != "missing" || len(last.Log.Warnings) != 1 || !strings.HasPrefix(last.Log.Warnings[0].Message, "141 more calls") {
