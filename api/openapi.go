@@ -30,7 +30,7 @@ const introduction = `Postroom takes events in and delivers them to webhooks: si
 
 **Once.** Every POST takes an ` + "`Idempotency-Key`" + `: the answer to the first call with a key is given again for 24 hours, with ` + "`Idempotency-Replayed: true`" + `. While the first call runs, others with its key get 409; a key that was used with another request gets 422. Answers with a status of 500 or more, or 429, are not kept, so that the call can be made again.
 
-**Versions.** Webhooks and sources have an ` + "`ETag`" + `; ` + "`If-Match`" + ` makes a change depend on it.`
+**Versions.** Webhooks, sources and contacts have an ` + "`ETag`" + `; ` + "`If-Match`" + ` makes a change depend on it.`
 
 // newDocument makes an OpenAPI document without operations.
 func newDocument() *huma.OpenAPI {
@@ -57,6 +57,10 @@ func newDocument() *huma.OpenAPI {
 			{Name: "Deliveries", Description: "Events on their way to webhooks, with every attempt."},
 			{Name: "Replays", Description: "Delivering again what was delivered, or was not. Large ones are followed, and can be cancelled."},
 			{Name: "Statistics", Description: "How deliveries fare."},
+			{Name: "Contacts", Description: "The people of the audience. Each change of one is an event, too. They come and go as files."},
+			{Name: "Lists", Description: "Named parts of the audience, and who is on them."},
+			{Name: "Tags and fields", Description: "The tags that contacts have, and the types of their custom fields."},
+			{Name: "Audit", Description: "Who did what."},
 			{Name: "Keys", Description: "API keys."},
 			{Name: "Workspaces", Description: "Tenants. Everything else belongs to one."},
 			{Name: "System", Description: "For whoever runs the server."},

@@ -119,8 +119,8 @@ func (a *api) routeRequests(rt *router) {
 	register(rt, operation{
 		ID: "resend-request", Method: http.MethodPost, Path: path + "/{id}/resend", Tag: "Requests", Role: postroom.RoleAdmin,
 		Summary: "Resend a request",
-		Description: "Takes the request in once more as a new one, which is not verified again, and is processed as the source is now. Events of it that were acted on before are " +
-			"recognised as duplicates, unless the source does not look for them.",
+		Description: "Takes the request in once more as a new one, which is not verified again, and is processed as the source is now. What it tells of is acted on " +
+			"although it came before.",
 		Status: http.StatusAccepted, Answer: exampleRequest,
 		Codes: []postroom.Code{postroom.CodeConflict},
 	}, a.resendRequest)

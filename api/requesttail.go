@@ -19,8 +19,8 @@ func (a *api) routeRequestTail(rt *router) {
 	register(rt, operation{
 		ID: "tail-requests", Method: http.MethodGet, Path: "/v1/sources/{id}/requests/tail", Tag: "Requests", Role: postroom.RoleViewer,
 		Summary: "Follow a source's requests",
-		Description: "Server-sent events: the requests that the source receives from now on, each whole, as JSON in a message with its id, until the caller goes away. Each is sent once, when it " +
-			"is stored first. A comment is sent every 15 seconds, so that a dead connection is noticed. When the caller reads too slowly, requests are left out.",
+		Description: "Server-sent events: the requests that the source receives from now on, each whole, as JSON in a message with its id, until the caller goes away. One that " +
+			"is processed later, or again, comes again. A comment is sent every 15 seconds, so that a dead connection is noticed. When the caller reads too slowly, requests are left out.",
 		Produces: []string{"text/event-stream"},
 	}, a.tailRequests)
 }

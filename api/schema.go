@@ -35,11 +35,12 @@ func refineSchemas(schemas huma.Registry) {
 		}
 	}
 	refineForms(schemas)
-	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput"} {
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput", "RenameInput"} {
 		addPatch(schemas.Map(), name)
 	}
-	delete(schemas.Map(), "WebhookSettings") // their fields are in other schemas
-	delete(schemas.Map(), "SourceSettings")
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings", "RenameInput"} {
+		delete(schemas.Map(), name) // their fields are in other schemas
+	}
 }
 
 // objectFields are fields that hold any JSON by their Go type, and are objects in truth.
@@ -75,7 +76,7 @@ func patchOf(schemas map[string]*huma.Schema, s *huma.Schema) *huma.Schema {
 	}
 	if of, isMap := s.AdditionalProperties.(*huma.Schema); isMap {
 		value := *of
-		value.Nullable = true
+		value.Nullable = of.Type != "" // one that is of any kind may be null already
 		p.AdditionalProperties = &value
 	}
 	p.Nullable = p.Type != ""
@@ -147,10 +148,22 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 		s.Enum = anys(postroom.RequestStatuses())
 	case reflect.TypeFor[postroom.ActionType]():
 		s.Enum = anys(postroom.ActionTypes())
-	case reflect.TypeFor[postroom.ContactStatus]():
-		s.Enum = anys(postroom.ContactStatuses())
 	case reflect.TypeFor[postroom.DedupeBy]():
 		s.Enum = anys([]postroom.DedupeBy{postroom.DedupeAuto, postroom.DedupeID, postroom.DedupeHeader, postroom.DedupeBody, postroom.DedupeNone})
+	case reflect.TypeFor[postroom.ImportID]():
+		idSchema(s, "imp_")
+	case reflect.TypeFor[postroom.AuditID]():
+		idSchema(s, "aud_")
+	case reflect.TypeFor[postroom.ContactStatus]():
+		s.Enum = anys(postroom.ContactStatuses())
+	case reflect.TypeFor[postroom.MembershipStatus]():
+		s.Enum = anys([]postroom.MembershipStatus{postroom.MemberSubscribed, postroom.MemberPending, postroom.MemberUnsubscribed})
+	case reflect.TypeFor[postroom.FieldType]():
+		s.Enum = anys(postroom.FieldTypes())
+	case reflect.TypeFor[postroom.Origin]():
+		s.Enum = anys([]postroom.Origin{postroom.OriginAPI, postroom.OriginImport, postroom.OriginRequest})
+	case reflect.TypeFor[postroom.ImportState]():
+		s.Enum = anys([]postroom.ImportState{postroom.ImportRunning, postroom.ImportDone, postroom.ImportFailed})
 	case reflect.TypeFor[postroom.ReplayState]():
 		s.Enum = anys(postroom.ReplayStates())
 	case reflect.TypeFor[postroom.Timestamp]():
@@ -201,15 +214,21 @@ func requiredFields() map[string][]string {
 		"CloudEvent":           {"id", "source", "specversion", "type"},
 		"Dedupe":               nil,
 		"DisableAfter":         nil,
+		"ContactInput":         nil,
+		"ContactSettings":      nil,
 		"EventInput":           {"type", "data"},
 		"EventTypeInput":       {"name"},
+		"FieldInput":           {"name"},
 		"KeyInput":             {"name", "role"},
+		"ListInput":            {"name"},
+		"MembersInput":         {"contacts"},
 		"MappingRow":           {"from", "to"},
 		"PauseInput":           nil,
 		"Payload":              nil,
 		"PreviewInput":         nil,
 		"PreviewSettingsInput": nil,
 		"RateLimit":            {"limit", "period"},
+		"RenameInput":          {"name"},
 		"ReplayEventInput":     nil,
 		"ReplayInput":          nil,
 		"ResumeInput":          nil,
@@ -220,6 +239,7 @@ func requiredFields() map[string][]string {
 		"SourceSettings":       nil,
 		"SourceSignature":      nil,
 		"SourceTestInput":      nil,
+		"TagsInput":            nil,
 		"TestInput":            nil,
 		"WebhookInput":         {"name", "url", "events"},
 		"WebhookSettings":      nil,

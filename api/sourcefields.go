@@ -189,23 +189,5 @@ func sourceFieldDocs() map[string]string {
 		"SourceStatsPoint.duplicates": "Those all of whose events came before.",
 		"SourceStatsPoint.refused":    "Those that were refused.",
 		"SourceStatsPoint.retried":    "Tries that failed and are followed by another.",
-
-		"Contact.id":            "The contact's id.",
-		"Contact.uid":           "Your own id of the contact; null for none.",
-		"Contact.email":         "The address; empty for none.",
-		"Contact.phone":         "The number; empty for none.",
-		"Contact.first_name":    "The first name.",
-		"Contact.last_name":     "The last name.",
-		"Contact.status":        "Whether the contact may be written to, or why not.",
-		"Contact.lists":         "Its memberships, in the order in which lists were joined.",
-		"Contact.tags":          "Its tags, sorted.",
-		"Contact.custom_fields": "Its custom fields, any JSON.",
-		"Contact.source":        "Where it came from, such as form_submission.",
-		"Contact.created_at":    "When it was made.",
-		"Contact.updated_at":    "When it was last changed.",
-		"Membership.id":         "The list's id.",
-		"Membership.name":       "The list's name.",
-		"Membership.status":     "subscribed; pending: is to be confirmed; unsubscribed: has left.",
-		"Membership.at":         "Since when.",
 	}
 }

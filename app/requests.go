@@ -78,7 +78,7 @@ func (a *App) RetryRequest(ctx context.Context, who Caller, ref string) (postroo
 	return a.Store.Request(ctx, who.Workspace, r.ID)
 }
 
-// ResendRequest takes a stored request in as a new one, which is not verified again.
+// ResendRequest takes a stored request in as a new one, which is not verified again, and is acted on although it came before.
 func (a *App) ResendRequest(ctx context.Context, who Caller, ref string) (postroom.Request, error) {
 	if err := authorise(who, postroom.RoleAdmin); err != nil {
 		return postroom.Request{}, err
@@ -140,6 +140,7 @@ func (a *App) ClearRequests(ctx context.Context, who Caller, ref string) (n int6
 		pause(ctx, time.Since(begun)) // callers get as much time as each step took
 		begun = time.Now()
 	})
+	a.audit(ctx, who, "source.requests_cleared", s.ID.String(), map[string]int64{"requests": n})
 	a.Log.Info("requests cleared", "workspace", who.Workspace, "source", s.ID, "requests", n, "key", who.Key)
 	return n, unavailable(err)
 }

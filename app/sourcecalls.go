@@ -27,7 +27,7 @@ func (a *App) callsOf(ctx context.Context, who Caller, p *postroom.Problems, e *
 	calls := []postroom.StoredWebhook{}
 	for i := range actions {
 		if actions[i].Type != postroom.ActionCallAPI || actions[i].Call == nil {
-			continue // a call that is missing, or is one too many, Intake.Check refuses
+			continue // one that is missing, or one too many, is refused
 		}
 		var was *postroom.StoredWebhook
 		if id := kept[i]; !id.IsZero() {
@@ -131,7 +131,7 @@ func (a *App) callWebhook(ctx context.Context, who Caller, p *postroom.Problems,
 // callSettings are the settings of a call's webhook.
 func (a *App) callSettings(source string, action int, call *postroom.Call) postroom.WebhookSettings {
 	s := a.DefaultSettings(dialect.Standard)
-	s.Name = fmt.Sprintf("%s: call of action %d", cutText(source, 128), action+1)
+	s.Name = fmt.Sprintf("%s: call of action %d", cutName(source, 128), action+1)
 	s.URL, s.Headers, s.Auth, s.Payload = call.URL, call.Headers, call.Auth, call.Payload
 	if call.Method != "" {
 		s.Method = call.Method
@@ -178,8 +178,20 @@ func addAll(p *postroom.Problems, pointer string, err error) error {
 	return nil
 }
 
-// cutText cuts a text to at most so many bytes, at the end of a character.
-func cutText(s string, most int) string {
+// blamedBy are the places that an error blames.
+func blamedBy(err error) map[string]bool {
+	blamed := map[string]bool{}
+	var known *postroom.Error
+	if errors.As(err, &known) {
+		for _, f := range known.Fields {
+			blamed[f.Pointer] = true
+		}
+	}
+	return blamed
+}
+
+// cutName cuts a text to at most so many bytes, at the end of a character.
+func cutName(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -31,6 +31,7 @@ func (a *App) CreateSource(ctx context.Context, who Caller, in postroom.SourceSe
 		return postroom.Source{}, err
 	}
 	a.sourceChanged(who, s.ID, calls)
+	a.audit(ctx, who, "source.created", s.ID.String(), nil)
 	a.Log.Info("source created", "workspace", who.Workspace, "source", s.ID, "key", who.Key)
 	return e.show(a.PublicURL), nil
 }
@@ -94,6 +95,7 @@ func (a *App) Source(ctx context.Context, who Caller, ref string, showToken bool
 			return postroom.Source{}, err
 		}
 		token = secrets.Token
+		a.audit(ctx, who, "source.token_shown", s.ID.String(), nil)
 		a.Log.Info("source token shown", "workspace", who.Workspace, "source", s.ID, "key", who.Key)
 	}
 	return a.countedSource(ctx, who, s.Source, token)
@@ -168,10 +170,11 @@ func (a *App) updateSource(ctx context.Context, who Caller, ref string, ifMatch 
 		return postroom.Source{}, err
 	}
 	a.sourceChanged(who, found.ID, append(calls, e.gone...))
-	what := "source changed"
+	what, action := "source changed", "source.changed"
 	if e.newToken {
-		what = "source token renewed"
+		what, action = "source token renewed", "source.token_regenerated"
 	}
+	a.audit(ctx, who, action, found.ID.String(), nil)
 	a.Log.Info(what, "workspace", who.Workspace, "source", found.ID, "key", who.Key)
 	e.after = &stored
 	one := []postroom.Source{e.show(a.PublicURL)}
@@ -204,6 +207,7 @@ func (a *App) DeleteSource(ctx context.Context, who Caller, ref string, ifMatch 
 		}
 	}
 	a.sourceChanged(who, s.ID, nil)
+	a.audit(ctx, who, "source.deleted", s.ID.String(), nil)
 	a.Log.Info("source deleted", "workspace", who.Workspace, "source", s.ID, "key", who.Key)
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 
 // Store is what the application needs of the database; *store.Store has it.
 type Store interface {
+	AudienceStore
+
 	Ping(ctx context.Context, now time.Time) error
 	Meta(ctx context.Context, key string) ([]byte, error)
 	SetMeta(ctx context.Context, key string, value []byte) error

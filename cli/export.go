@@ -64,34 +64,13 @@ func (s *session) export(flags exportFlags, fetch func(*client.Client, context.C
 	if err != nil {
 		return err
 	}
-	return s.exportTo(flags.fileFlags, func(c *client.Client) (io.ReadCloser, error) {
-		return fetch(c, s.ctx, f, client.ExportFormat(flags.Format))
-	})
-}
-
-// exportTo writes what fetch gives to a file or stdout.
-func (s *session) exportTo(flags fileFlags, fetch func(*client.Client) (io.ReadCloser, error)) error {
 	c, err := s.client()
 	if err != nil {
 		return err
 	}
-	from, err := fetch(c)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = from.Close() }()
-	if flags.Output == "-" {
-		_, err := io.Copy(s.Stdout, from)
-		return exportError(err)
-	}
-	n, err := s.saveAs(flags.Output, from)
-	if err != nil {
-		return err
-	}
-	p := s.screen(s.Stderr, s.Terminal.Stderr)
-	p.done("%s written to %s", size(n), flags.Output)
-	p.flush()
-	return nil
+	return s.exportTo(flags.Output, func(ctx context.Context) (io.ReadCloser, error) {
+		return fetch(c, ctx, f, client.ExportFormat(flags.Format))
+	})
 }
 
 func exportError(err error) error {

@@ -32,10 +32,16 @@ type grammar struct {
 	Stats      statsCmd      `cmd:"" group:"use" help:"What happened to all deliveries."`
 	Attempts   attemptsCmd   `cmd:"" group:"use" help:"The calls that were made for deliveries."`
 	Replays    replaysCmd    `cmd:"" group:"use" help:"Deliver again what was delivered, or was not."`
-	Dialect    dialectCmd    `cmd:"" group:"use" help:"Vendors' ways of sending webhooks, and your own."`
+	Contacts   contactsCmd   `cmd:"" group:"audience" help:"The people of the audience."`
+	Lists      listsCmd      `cmd:"" group:"audience" help:"Named parts of the audience."`
+	Tags       tagsCmd       `cmd:"" group:"audience" help:"The tags that contacts have."`
+	Fields     fieldsCmd     `cmd:"" group:"audience" help:"The types of contacts' custom fields."`
+
+	Dialect dialectCmd `cmd:"" group:"use" help:"Vendors' ways of sending webhooks, and your own."`
 
 	Keys       keysCmd       `cmd:"" group:"access" help:"API keys of the workspace."`
 	Workspaces workspacesCmd `cmd:"" group:"access" help:"Tenants, for the operator."`
+	Audit      auditCmd      `cmd:"" group:"access" help:"Who did what."`
 
 	Completion completionCmd `cmd:"" group:"other" help:"Print a script that completes commands in a shell."`
 	Version    versionCmd    `cmd:"" group:"other" help:"Print the version."`
@@ -64,6 +70,7 @@ func newParser(g *grammar, c Config, exit func(int)) (*kong.Kong, error) {
 			{Key: "server", Title: "Server:"},
 			{Key: "try", Title: "Try it:"},
 			{Key: "use", Title: "Events and webhooks:"},
+			{Key: "audience", Title: "Contacts:"},
 			{Key: "access", Title: "Access:"},
 			{Key: "other", Title: "Other:"},
 			{Key: "settings", Title: "Settings:"},

@@ -260,8 +260,7 @@ type sourceResendCmd struct{ requestArg }
 
 // Help is shown by `postroom sources resend --help`.
 func (sourceResendCmd) Help() string {
-	return `It becomes a new request, which is not verified again. What was acted on before is recognised as a duplicate, unless the source
-does not look for them.`
+	return `It becomes a new request, which is not verified again. What it tells of is acted on although it came before.`
 }
 
 // Run resends a request.
@@ -310,8 +309,12 @@ func (cmd sourceExportCmd) Run(s *session) error {
 		return err
 	}
 	f.Source = cmd.Source
-	return s.exportTo(cmd.fileFlags, func(c *client.Client) (io.ReadCloser, error) {
-		return c.ExportRequests(s.ctx, f, client.ExportFormat(cmd.Format))
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	return s.exportTo(cmd.Output, func(ctx context.Context) (io.ReadCloser, error) {
+		return c.ExportRequests(ctx, f, client.ExportFormat(cmd.Format))
 	})
 }
 
