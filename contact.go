@@ -208,6 +208,11 @@ type ContactFilter struct {
 	Before time.Time
 }
 
+// FieldTypes are all of them.
+func FieldTypes() []FieldType {
+	return []FieldType{FieldText, FieldNumber, FieldBoolean, FieldDate, FieldChoice, FieldJSON}
+}
+
 // Import is a file of contacts that is being brought in, or was.
 type Import struct {
 	ID          ImportID    `json:"id"`

@@ -133,18 +133,18 @@ type Stats struct {
 	After        Timestamp    `json:"after"`  // where the first step begins
 	Before       Timestamp    `json:"before"` // where the last step ends
 	Attempts     int64        `json:"attempts"`
-	Succeeded    int64        `json:"succeeded"`            // deliveries
-	Failed       int64        `json:"failed"`               // deliveries given up
-	Retried      int64        `json:"retried"`              // attempts that failed and are followed by another
-	Duplicates   int64        `json:"duplicates,omitempty"` // of a source: requests that came before
-	Refused      int64        `json:"refused,omitempty"`    // of a source: requests that were not verified, or not wanted
-	SuccessRate  *float64     `json:"success_rate"`         // of the attempts, from 0 to 1; null without any
-	LatencyMs    LatencyStats `json:"latency_ms"`           // of attempts that were answered, in milliseconds
-	LastStatus   int          `json:"last_status"`          // of the newest attempt; 0 without an answer
-	LastAt       *Timestamp   `json:"last_at"`              // when the newest attempt began
-	Waiting      int64        `json:"waiting"`              // deliveries that wait now, held ones too, counted up to MaxWaiting
-	WaitingMore  bool         `json:"waiting_more"`         // there are more than MaxWaiting
-	WaitingSince *Timestamp   `json:"waiting_since"`        // when the oldest of them was made
+	Succeeded    int64        `json:"succeeded"`     // deliveries
+	Failed       int64        `json:"failed"`        // deliveries given up
+	Retried      int64        `json:"retried"`       // attempts that failed and are followed by another
+	Duplicates   int64        `json:"-"`             // of a source: requests that came before
+	Refused      int64        `json:"-"`             // of a source: requests that were not verified, or not wanted
+	SuccessRate  *float64     `json:"success_rate"`  // of the attempts, from 0 to 1; null without any
+	LatencyMs    LatencyStats `json:"latency_ms"`    // of attempts that were answered, in milliseconds
+	LastStatus   int          `json:"last_status"`   // of the newest attempt; 0 without an answer
+	LastAt       *Timestamp   `json:"last_at"`       // when the newest attempt began
+	Waiting      int64        `json:"waiting"`       // deliveries that wait now, held ones too, counted up to MaxWaiting
+	WaitingMore  bool         `json:"waiting_more"`  // there are more than MaxWaiting
+	WaitingSince *Timestamp   `json:"waiting_since"` // when the oldest of them was made
 	Series       []StatsPoint `json:"series"`
 }
 
@@ -163,7 +163,7 @@ type StatsPoint struct {
 	Succeeded  int64         `json:"succeeded"`
 	Failed     int64         `json:"failed"`
 	Retried    int64         `json:"retried"`
-	Duplicates int64         `json:"duplicates,omitempty"`
-	Refused    int64         `json:"refused,omitempty"`
+	Duplicates int64         `json:"-"`
+	Refused    int64         `json:"-"`
 	LatencyMs  *LatencyStats `json:"latency_ms"` // of what was answered in the step; null for nothing
 }

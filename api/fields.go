@@ -1,9 +1,11 @@
 package api
 
+import "maps"
+
 // fieldDocs says what the fields mean that are declared outside of this package, where they have no doc tags: by schema and
 // name. A test sees to it that none is forgotten.
 func fieldDocs() map[string]string {
-	return map[string]string{
+	docs := map[string]string{
 		"Webhook.id":            "The webhook's id.",
 		"Webhook.status":        "active; or paused, by a person or because the receiver answered 410; or disabled, by failures. Only an active webhook sends; for the others, deliveries are held.",
 		"Webhook.status_reason": "Why it is paused or disabled, in a sentence.",
@@ -277,4 +279,7 @@ func fieldDocs() map[string]string {
 		"FieldError.pointer": "A JSON pointer (RFC 6901) into the body, ?name for a query parameter, or the name of a header.",
 		"FieldError.detail":  "What is wrong there, and what is allowed.",
 	}
+	maps.Copy(docs, contactDocs())
+	maps.Copy(docs, sourceFieldDocs())
+	return docs
 }

@@ -38,17 +38,22 @@ const (
 var headerToken = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$") // RFC 9110, 5.6.2
 
 func (c *compiler) dialect(n *yaml.Node) {
+	var in *yaml.Node
 	out := false
 	c.object(n, "a dialect", map[string]reader{
 		"title":       c.text(&c.d.Title),
 		"description": c.text(&c.d.Description),
 		"out":         func(_, value *yaml.Node) { out = true; c.out(value) },
+		"in":          func(_, value *yaml.Node) { in = value },
 	})
 	if c.d.Title == "" {
 		c.fail(n, "a dialect has a title")
 	}
 	if !out {
 		c.fail(n, "a dialect has a part out")
+	}
+	if in != nil {
+		c.in(in)
 	}
 }
 

@@ -117,7 +117,7 @@ func TestCompileLeast(t *testing.T) {
 func TestProblems(t *testing.T) {
 	for _, c := range []struct{ name, old, put, want string }{
 		{"an unknown key", "  timeout: 30s", "  timeoutt: 30s", `36: out has no timeoutt (did you mean timeout?)`},
-		{"a key like no other", "title: Acme", "title: Acme\nvendor: x", `2: a dialect has no vendor; it may have description, out, title`},
+		{"a key like no other", "title: Acme", "title: Acme\nvendor: x", `2: a dialect has no vendor; it may have description, in, out, title`},
 		{"a key twice", "  timeout: 30s", "  timeout: 30s\n  timeout: 31s", `37: timeout is there twice`},
 		{"no title", "title: Acme\n", "", `1: a dialect has a title`},
 		{"an empty title", "title: Acme", "title: ' '", `1: title is a text`},

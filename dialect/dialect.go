@@ -14,12 +14,13 @@ import (
 // Standard is the dialect of webhooks that name none.
 const Standard = "standard"
 
-// Dialect is a vendor's way of sending webhooks. It is immutable.
+// Dialect is a vendor's way of sending webhooks, and of taking those that the vendor sends. It is immutable.
 type Dialect struct {
 	Name        string // that of its folder
 	Title       string // for people
 	Description string // a sentence or two
 	Out         Out
+	In          *In // nil where sources of this kind are not known
 }
 
 // Out is how a dialect sends events.

@@ -5,7 +5,8 @@
 //	dialects/<name>/dialect.yaml ──▶ Load (checked, once; errors as file:line) ──▶ Set ──▶ Dialect
 //	                                                                                       ├─ Name(event type), Types(vendor's name)
 //	                                                                                       ├─ Body(event type), Headers(event type)
-//	                                                                                       └─ Signature, Defaults, Auth, Test
+//	                                                                                       ├─ Signature, Defaults, Auth, Test
+//	                                                                                       └─ In: how calls from the vendor are understood
 //
 // docs/dialects/README.md describes the format for people who write their own.
 package dialect

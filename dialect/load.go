@@ -46,6 +46,8 @@ func (p Problem) String() string {
 type Known struct {
 	// Types are the catalogue's event types by name, each with its JSON Schema and its sample.
 	Types map[string]EventType
+	// Check says what is wrong with the paths, rows and conditions of an incoming part, which package inbound knows. Nil for no such check.
+	Check func(*In) []Fault
 }
 
 // EventType is an event type of the catalogue.

@@ -16,6 +16,7 @@ import (
 	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/dialect/fixture"
 	"github.com/postroom/postroom/dialects"
+	"github.com/postroom/postroom/inbound"
 )
 
 var update = flag.Bool("update", false, "write the fixtures")
@@ -26,7 +27,7 @@ func known(t *testing.T) dialect.Known {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := dialect.Known{Types: map[string]dialect.EventType{}}
+	k := dialect.Known{Types: map[string]dialect.EventType{}, Check: inbound.CheckKind}
 	for _, e := range all.Types() {
 		k.Types[e.Name] = dialect.EventType{Schema: e.Schema, Sample: e.Sample}
 	}

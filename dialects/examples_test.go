@@ -11,9 +11,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/dialect/fixture"
+	"github.com/postroom/postroom/inbound"
 )
 
 // request is the request of a fixture.
@@ -199,5 +202,124 @@ func TestBodiesAreCompact(t *testing.T) {
 	}
 	if _, err := os.Stat("standard/testdata/postroom.test.txtar"); err != nil {
 		t.Error(err)
+	}
+}
+
+// part is a file of a fixture.
+func part(t *testing.T, fixture, name string) string {
+	t.Helper()
+	archive, err := txtar.ParseFile(fixture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range archive.Files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	t.Fatalf("%s has no %s", fixture, name)
+	return ""
+}
+
+// The examples of CloudCusp's guide come in as it prints them.
+func TestCloudCuspCalls(t *testing.T) {
+	for file, want := range map[string]string{
+		"subscriber_added": `{
+"event": "subscriber_added",
+"timestamp": "2024-01-15T10:30:00Z",
+"data": {
+"subscriber_id": 123,
+"email": "john@example.com",
+"first_name": "John",
+"last_name": "Doe",
+"list_id": 1,
+"status": "subscribed",
+"source": "form_submission",
+"custom_fields": {
+"company": "Acme Corp",
+"phone": "+1234567890"
+}
+}
+}
+`,
+		"email_opened": `{
+"event": "email_opened",
+"timestamp": "2024-01-15T11:45:00Z",
+"data": {
+"subscriber_id": 123,
+"subscriber_email": "john@example.com",
+"campaign_id": 456,
+"campaign_name": "January Newsletter",
+"device_type": "desktop",
+"email_client": "Gmail",
+"ip_address": "192.168.1.1",
+"user_agent": "Mozilla/5.0...",
+"open_count": 1
+}
+}
+`,
+	} {
+		file = "cloudcusp/testdata/in/" + file + ".txtar"
+		if _, body, _ := strings.Cut(part(t, file, "call"), "\n\n"); body != want {
+			t.Errorf("%s has\n%s", file, body)
+		}
+		// Nothing of the example is lost on the way: each value of it is in the event.
+		var call struct {
+			Data map[string]any
+		}
+		if err := json.Unmarshal([]byte(want), &call); err != nil {
+			t.Fatal(err)
+		}
+		items := part(t, file, "items")
+		for name, value := range call.Data {
+			if text, err := json.Marshal(value); err != nil || name != "custom_fields" && !strings.Contains(items, ": "+string(text)) {
+				t.Errorf("%s: %s is not in the event", file, name)
+			}
+		}
+	}
+}
+
+// Every name of CloudCusp's guide is understood, in any case of letters.
+func TestCloudCuspNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"subscriber_added": "contact.created", "subscriber_updated": "contact.updated", "subscriber_deleted": "contact.deleted", "subscriber_status_changed": "contact.status_changed",
+		"subscriber_tagged": "contact.tagged", "subscriber_untagged": "contact.untagged", "email_sent": "email.sent", "email_opened": "email.opened", "email_clicked": "email.clicked",
+		"email_bounced": "email.bounced", "email_complained": "email.complained", "campaign_created": "campaign.created", "campaign_sent": "campaign.sent",
+		"campaign_completed": "campaign.completed", "Campaign_Failed": "campaign.failed",
+	} {
+		if got, ok := load(t)["cloudcusp"].In.TypeOf(name); !ok || got != want {
+			t.Errorf("%s is %s, %v", name, got, ok)
+		}
+		if got, ok := load(t).TypeNamed(name); !ok || got != want {
+			t.Errorf("of all vendors, %s is %s, %v", name, got, ok)
+		}
+	}
+}
+
+// These are the kinds, and the samples of each are understood without a warning.
+func TestKinds(t *testing.T) {
+	set := load(t)
+	if diff := cmp.Diff([]string{"cloudcusp", "cloudevents", "standard", "zapier"}, set.Kinds()); diff != "" {
+		t.Error(diff)
+	}
+	names := []string{}
+	for name := range known(t).Types {
+		names = append(names, name)
+	}
+	for _, kind := range set.Kinds() {
+		program, err := inbound.Compile(&postroom.SourceSettings{Kind: kind}, set[kind].In, inbound.NewTypes(names, set))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(set[kind].In.Samples) == 0 {
+			t.Errorf("%s has no samples", kind)
+		}
+		for _, sample := range set[kind].In.Samples {
+			r := &postroom.Request{Body: []byte(sample.Body), Headers: []postroom.Header{{Name: "Content-Type", Value: "application/json"}}}
+			items, err := program.Read(inbound.NewCall(r))
+			if err != nil || len(items) != 1 || items[0].Type == "" || items[0].Contact.Ref.Email == "" || items[0].Warnings != nil || items[0].Err != nil {
+				t.Errorf("%s, %s: %v, %+v", kind, sample.Name, err, items)
+			}
+		}
 	}
 }

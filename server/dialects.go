@@ -11,6 +11,7 @@ import (
 	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/dialect/fixture"
 	"github.com/postroom/postroom/dialects"
+	"github.com/postroom/postroom/inbound"
 )
 
 // loadDialects compiles the dialects that Postroom brings, and those of a folder, unless its name is empty.
@@ -39,7 +40,7 @@ func loadDialects(types *catalogue.Catalogue, folder string) (dialect.Set, error
 }
 
 func knownTypes(types *catalogue.Catalogue) dialect.Known {
-	known := dialect.Known{Types: map[string]dialect.EventType{}}
+	known := dialect.Known{Types: map[string]dialect.EventType{}, Check: inbound.CheckKind}
 	for _, t := range types.Types() {
 		known.Types[t.Name] = dialect.EventType{Schema: t.Schema, Sample: t.Sample}
 	}

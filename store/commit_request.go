@@ -104,9 +104,10 @@ func (w *wholeCommit) reset() {
 	}
 }
 
-// takenBy notes which request has a key. One that the commit's own request has, since it was processed before, is not taken.
+// takenBy notes which request has a key. That may be the commit's own request, if it is processed again: then it acted on that event before. One
+// that is new has its keys only if it was stored by an earlier try to commit it, whose outcome was not known.
 func (w *wholeCommit) takenBy(k requestKey, request postroom.RequestID) {
-	if request == w.Request.ID {
+	if request == w.Request.ID && !w.claimed() {
 		return
 	}
 	w.Taken = true

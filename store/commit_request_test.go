@@ -144,13 +144,18 @@ func testCommitKeys(f *fixture) {
 	if !single.Taken || single.Keys[0].Request != refused.Request.ID || f.hasRequest(single.Request) {
 		t.Errorf("a commit with one key, which is taken: %+v", single)
 	}
-	// A request that is processed again has its own keys already.
+	// A request that is processed again is told which of its events it has acted on.
 	if done, err := f.s.RetryRequest(f.ctx, workspace, refused.Request.ID, noon()); err != nil || !done {
 		t.Fatalf("it cannot be processed again: %v, %v", done, err)
 	}
 	claimed := f.claimRequests(noon(), 10)
 	again := &postroom.Commit{Request: claimed[0], Keys: []postroom.RequestKey{{Key: "new"}, {Key: "newest"}}}
 	again.Request.State = postroom.RequestProcessed
+	f.must(f.s.Commit(f.ctx, again))
+	if !again.Taken || again.Keys[0].Request != again.Request.ID || !again.Keys[1].Request.IsZero() {
+		t.Errorf("processed again it is taken %v with %+v", again.Taken, again.Keys)
+	}
+	again.Keys = again.Keys[1:]
 	f.commit(again)
 }
 

@@ -205,15 +205,17 @@ func (s *postgresStore) queueWholes(batch *pgx.Batch, work postgresBatch) {
 			added = append(added, c)
 		}
 	}
-	queueRequestKeys(batch, work.wholes)
+	queueRequestKeys(batch, added, "DO UPDATE SET request_id = excluded.request_id WHERE k.request_id = excluded.request_id")
+	queueRequestKeys(batch, ended, "DO NOTHING")
 	queueRequestEnds(batch, ended)
 	queueRequests(batch, added)
 	s.queueSourceHealth(batch, work.wholes)
 	s.queueRollups(batch, work.node, &sums)
 }
 
-// queueRequestKeys takes the keys of commits. One that another request has ends the try: lookUpKeys then finds out which.
-func queueRequestKeys(batch *pgx.Batch, wholes []*wholeCommit) {
+// queueRequestKeys takes the keys of commits. One that a request has already ends the try, unless conflict says otherwise: lookUpKeys then
+// finds out which.
+func queueRequestKeys(batch *pgx.Batch, wholes []*wholeCommit, conflict string) {
 	var sources, digests, requests [][]byte
 	for _, c := range wholes {
 		for i := range c.keys {
@@ -225,7 +227,7 @@ func queueRequestKeys(batch *pgx.Batch, wholes []*wholeCommit) {
 	}
 	batch.Queue(`INSERT INTO request_keys AS k (source_id, digest, request_id)
 		SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS v (source_id, digest, request_id) ORDER BY source_id, digest
-		ON CONFLICT (source_id, digest) DO UPDATE SET request_id = excluded.request_id WHERE k.request_id = excluded.request_id`,
+		ON CONFLICT (source_id, digest) `+conflict,
 		sources, digests, requests).Exec(func(tag pgconn.CommandTag) error {
 		if tag.RowsAffected() < int64(len(digests)) {
 			return errKeysTaken

@@ -23,17 +23,35 @@ const MaxLength = 4096
 // costLimit bounds the work of one run, in CEL's units (about one an operation, or ten bytes of a text).
 const costLimit = 100_000
 
-// Compiler compiles expressions over one variable, event: a map with id, type, time, actor, ordering_key and data. It is
-// safe for concurrent use.
-type Compiler struct{ env *cel.Env }
+// Compiler compiles expressions over variables of given names. It is safe for concurrent use.
+type Compiler struct {
+	env   *cel.Env
+	speak string // what an expression may speak of, for people
+}
 
-// NewCompiler makes a compiler.
+// NewCompiler makes a compiler of filters: their one variable is event, a map with id, type, time, actor, ordering_key and data.
 func NewCompiler() (*Compiler, error) {
-	env, err := cel.NewEnv(append(Library(), cel.Variable("event", cel.MapType(cel.StringType, cel.DynType)))...)
+	c, err := NewCompilerOf([]string{"event"})
+	if err == nil {
+		c.speak = "event.type, event.data and so on"
+	}
+	return c, err
+}
+
+// NewCompilerOf makes a compiler of expressions over variables of these names: objects, and values that may be anything.
+func NewCompilerOf(objects []string, values ...string) (*Compiler, error) {
+	options := Library()
+	for _, name := range objects {
+		options = append(options, cel.Variable(name, cel.MapType(cel.StringType, cel.DynType)))
+	}
+	for _, name := range values {
+		options = append(options, cel.Variable(name, cel.DynType))
+	}
+	env, err := cel.NewEnv(options...)
 	if err != nil {
 		return nil, err
 	}
-	return &Compiler{env}, nil
+	return &Compiler{env, strings.Join(append(values, objects...), ", ")}, nil
 }
 
 // Library is what all expressions of the product share, whatever their variables.
@@ -45,7 +63,7 @@ func Library() []cel.EnvOption {
 	}
 }
 
-// Program is a compiled filter. It is safe for concurrent use.
+// Program is a compiled filter or condition. It is safe for concurrent use.
 type Program struct{ program cel.Program }
 
 // Compile checks an expression whose result is true or false. Its error says what is wrong and where.
@@ -55,10 +73,10 @@ func (c *Compiler) Compile(text string) (*Program, error) {
 	}
 	ast, issues := c.env.Compile(text)
 	if issues.Err() != nil {
-		return nil, describe(issues)
+		return nil, c.describe(issues)
 	}
 	if t := ast.OutputType(); t != cel.BoolType && t != cel.DynType {
-		return nil, fmt.Errorf("the expression gives a %s, and a filter gives true or false", t)
+		return nil, fmt.Errorf("the expression gives a %s, and must give true or false", t)
 	}
 	program, err := c.env.Program(ast, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
@@ -68,7 +86,7 @@ func (c *Compiler) Compile(text string) (*Program, error) {
 }
 
 // describe says the first thing that is wrong, and its place.
-func describe(issues *cel.Issues) error {
+func (c *Compiler) describe(issues *cel.Issues) error {
 	message, line, column := FirstIssue(issues)
 	where := ""
 	if line > 0 {
@@ -76,7 +94,7 @@ func describe(issues *cel.Issues) error {
 	}
 	if name, unknown := strings.CutPrefix(message, "undeclared reference to '"); unknown {
 		name, _, _ = strings.Cut(name, "'")
-		return fmt.Errorf("%q is not known here%s: an expression speaks of event.type, event.data and so on", name, where)
+		return fmt.Errorf("%q is not known here%s: an expression speaks of %s", name, where, c.speak)
 	}
 	return errors.New(message + where)
 }
@@ -96,22 +114,58 @@ func FirstIssue(issues *cel.Issues) (message string, line, column int) {
 	return strings.ToLower(message[:1]) + message[1:], line, column
 }
 
-// Match runs the filter on an event. An event that lacks what the filter speaks of does not match; so does one on which the
+// Match runs a filter on an event. An event that lacks what the filter speaks of does not match; so does one on which the
 // filter fails in another way, of which the error tells.
 func (p *Program) Match(event map[string]any) (bool, error) {
-	out, _, err := p.program.Eval(map[string]any{"event": event})
-	if err != nil {
-		if strings.Contains(err.Error(), "no such key") {
-			return false, nil
-		}
-		return false, err
+	holds, _, err := p.Holds(func(string) any { return event })
+	return holds, err
+}
+
+// Holds runs the expression on what lookup gives for its variables; it asks only for those that it needs. What is missing makes it false, and
+// so does what goes wrong in another way, of which the error tells. work is how much it did, in CEL's units.
+func (p *Program) Holds(lookup func(name string) any) (holds bool, work uint64, err error) {
+	out, details, err := p.program.Eval(activation(lookup))
+	if details != nil && details.ActualCost() != nil {
+		work = *details.ActualCost()
+	}
+	switch {
+	case err == nil:
+	case isMissing(err):
+		return false, work, nil
+	case strings.Contains(err.Error(), "no such overload"):
+		return false, work, ErrKinds
+	default:
+		return false, work, err
 	}
 	b, ok := out.(types.Bool)
 	if !ok {
-		return false, fmt.Errorf("the filter gave a %s instead of true or false", out.Type())
+		return false, work, fmt.Errorf("the expression gave a %s instead of true or false", out.Type())
 	}
-	return bool(b), nil
+	return bool(b), work, nil
 }
+
+// ErrKinds means that an expression puts together what does not fit, which is seen only when it runs.
+var ErrKinds = errors.New("it compares or combines values of different kinds, such as a text with a number")
+
+// isMissing tells whether an expression failed since something that it speaks of is not there: a key, an element, or a key of what has none.
+func isMissing(err error) bool {
+	message := err.Error()
+	for _, missing := range []string{"no such key", "index out of bounds", "unsupported index type"} {
+		if strings.Contains(message, missing) {
+			return true
+		}
+	}
+	return false
+}
+
+// activation gives an expression the values of its variables.
+type activation func(name string) any
+
+// ResolveName gives the value of a variable.
+func (a activation) ResolveName(name string) (any, bool) { return a(name), true }
+
+// Parent is that of a scope that has none.
+func (a activation) Parent() cel.Activation { return nil }
 
 // Decode reads JSON into what expressions work on: whole numbers become int64 where they fit, others float64.
 func Decode(raw []byte) (any, error) {

@@ -11,6 +11,10 @@ const (
 	PublishCommitted     Name = "publish.committed"      // before its deliveries are handed to their lanes
 	PublishHandedOver    Name = "publish.handed-over"    // before the answer
 
+	// A call to a source.
+	IntakeVerified Name = "intake.verified" // before anything of it is read
+	IntakeStored   Name = "intake.stored"   // before the answer
+
 	// A call with an Idempotency-Key.
 	KeyTaken     Name = "key.taken"     // the key is held, before the call is made
 	KeyUnsettled Name = "key.unsettled" // the call is made, before its answer is stored
@@ -62,6 +66,7 @@ const (
 func Names() []Name {
 	return []Name{
 		PublishBegun, PublishInTransaction, PublishCommitted, PublishHandedOver,
+		IntakeVerified, IntakeStored,
 		KeyTaken, KeyUnsettled, KeySettled,
 		CommitBegun, CommitInTransaction, CommitCommitted, RequestClaimInTransaction, RequestClaimCommitted,
 		AttemptBegun, AttemptBuilt, AttemptSent, AttemptDecided,
