@@ -9,7 +9,8 @@ import (
 // conformance is what both databases do in the same way. Each test has workspaces of its own in a database that it shares with the others,
 // which run at the same time.
 func conformance() map[string]func(*fixture) {
-	return map[string]func(*fixture){
+	all := contactConformance()
+	maps.Copy(all, map[string]func(*fixture){
 		"Workspaces":        testWorkspaces,
 		"DeleteWorkspace":   testDeleteWorkspace,
 		"Revisions":         testRevisions,
@@ -71,6 +72,9 @@ func conformance() map[string]func(*fixture) {
 		"CausedEvents":      testCausedEvents,
 		"Commit":            testCommit,
 		"CommitRace":        testCommitRace,
+		"CommitPeople":      testCommitContacts,
+		"CommitPeopleStale": testCommitContactsStale,
+		"CommitPeopleRace":  testCommitContactsRace,
 		"CommitDays":        testCommitDays,
 		"CommitLog":         testCommitLog,
 		"Requests":          testRequests,
@@ -84,7 +88,8 @@ func conformance() map[string]func(*fixture) {
 		"SourceUIDRace":     testSourceUIDRace,
 		"SourceHealth":      testSourceHealth,
 		"EveryTextPrepares": testEveryTextPrepares,
-	}
+	})
+	return all
 }
 
 // sharing is what both databases do when writes share commits. Each test has the committers to itself.
@@ -96,6 +101,7 @@ func sharing() map[string]func(*fixture) {
 		"PublishFailureBehindKeys": testPublishFailureBehindKeys,
 		"CommitKeys":               testCommitKeys,
 		"CommitShared":             testCommitShared,
+		"CommitContactsShared":     testCommitContactsShared,
 		"CommitFailure":            testCommitFailure,
 		"DefectiveCaller":          testDefectiveCaller,
 		"CancelledChange":          testCancelledChange,

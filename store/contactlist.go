@@ -122,7 +122,7 @@ const ofFound = "@id"
 func contactWays(f postroom.ContactFilter, search *textSearch) (ways []way) {
 	contact := func(text, index string, value any, few bool) {
 		where := is(text, value)
-		ways = append(ways, way{"contacts", "id", index, &where, is("EXISTS (SELECT 1 FROM contacts c WHERE c.workspace_id = $w AND c.id = "+ofFound+" AND c."+text+")", value), few})
+		ways = append(ways, way{"contacts", "id", index, &where, is("EXISTS (SELECT 1 FROM contacts p WHERE p.workspace_id = $w AND p.id = "+ofFound+" AND p."+text+")", value), few})
 	}
 	if f.Email != "" {
 		contact("email_key = $", "", postroom.Fold(f.Email), true)
@@ -138,7 +138,7 @@ func contactWays(f postroom.ContactFilter, search *textSearch) (ways []way) {
 	if f.Tag != "" {
 		where := is("tag = $", f.Tag)
 		ways = append(ways, way{"contact_tags", "contact_id", "contact_tags_tag", &where,
-			is("EXISTS (SELECT 1 FROM contact_tags t WHERE t.workspace_id = $w AND t.contact_id = "+ofFound+" AND t.tag = $)", f.Tag), false})
+			is("EXISTS (SELECT 1 FROM contact_tags WHERE workspace_id = $w AND contact_id = "+ofFound+" AND tag = $)", f.Tag), false})
 	}
 	if !f.List.IsZero() {
 		where := is("list_id = $ AND status <> 'unsubscribed'", f.List)
@@ -255,17 +255,17 @@ func (t *textSearch) ids() string {
 
 // filter is the condition of one contact, where all of them are looked at.
 func (t *textSearch) filter() condition {
-	const of = "EXISTS (SELECT 1 FROM contacts c WHERE c.workspace_id = $w AND c.id = " + ofFound + " AND "
+	const of = "EXISTS (SELECT 1 FROM contacts p WHERE p.workspace_id = $w AND p.id = " + ofFound + " AND "
 	if t.inside {
 		if t.dialect == postgres {
-			return is(of+"position($ in c.email_key) > 0)", t.text)
+			return is(of+"position($ in p.email_key) > 0)", t.text)
 		}
-		return is(of+"instr(c.email_key, $) > 0)", t.text)
+		return is(of+"instr(p.email_key, $) > 0)", t.text)
 	}
 	var parts []string
 	var values []any
 	for _, column := range []string{"email_key", "first_key", "last_key", "phone"} {
-		parts = append(parts, "c."+column+" >= $ AND c."+column+" < $")
+		parts = append(parts, "p."+column+" >= $ AND p."+column+" < $")
 		values = append(values, t.text, t.text+lastCharacter)
 	}
 	return condition{of + "(" + strings.Join(parts, " OR ") + "))", values}

@@ -96,11 +96,6 @@ func (s *Store) ListByUID(ctx context.Context, workspace postroom.WorkspaceID, u
 	return s.oneList(ctx, uid, "list_by_uid", workspace, uid)
 }
 
-// ListByName finds a list of a workspace by its name, whatever the case.
-func (s *Store) ListByName(ctx context.Context, workspace postroom.WorkspaceID, name string) (postroom.List, error) {
-	return s.oneList(ctx, name, "list_named", workspace, jsonList([]string{postroom.Fold(name)}))
-}
-
 func (s *Store) oneList(ctx context.Context, ref, name string, args ...any) (postroom.List, error) {
 	found, err := s.lists(ctx, name, args...)
 	if err == nil && len(found) == 0 {
@@ -250,7 +245,7 @@ func (s *Store) endDeletedLists(ctx context.Context, now time.Time, progress fun
 	return nil
 }
 
-// contactStep is how many contacts one transaction changes when all of a list or a tag are changed.
+// contactStep is how many contacts one transaction changes when all of a list are changed.
 const contactStep = 200
 
 // eachContact changes contacts in transactions of their own until next finds none.
@@ -298,11 +293,4 @@ func changeContacts(ctx context.Context, q querier, workspace postroom.Workspace
 	}
 	_, err := q.exec(ctx, "contact_touch", workspace, ids, micros(now))
 	return err
-}
-
-// ListMembers gives up to limit contacts that are subscribed to a list, or about to be, newest contacts first; or, when the cursor asks for
-// newer ones, those, oldest first.
-func (s *Store) ListMembers(ctx context.Context, workspace postroom.WorkspaceID, list postroom.ListID, cursor *postroom.Cursor, limit int) ([]postroom.Contact, error) {
-	all, _, err := s.Contacts(ctx, workspace, postroom.ContactFilter{List: list}, cursor, limit)
-	return all, err
 }

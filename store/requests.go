@@ -66,7 +66,7 @@ func (s *Store) dueSources(ctx context.Context, until int64, limit int) (all []d
 			err := row(&d.id, &d.at)
 			all = append(all, d)
 			return err
-		}, until, limit)
+		}, until, limit, make([]byte, len(postroom.SourceID{})))
 	})
 	return all, err
 }

@@ -16,7 +16,7 @@ func (f *fixture) newSource(workspace postroom.WorkspaceID) postroom.StoredSourc
 	return postroom.StoredSource{Source: postroom.Source{ID: id, WorkspaceID: workspace, Version: 1, CreatedAt: stamp(noon()), UpdatedAt: stamp(noon()),
 		SourceSettings: postroom.SourceSettings{Name: "Source " + id.String(), Kind: postroom.KindGeneric, Status: postroom.SourceActive, RequireToken: true,
 			IPAllow: []string{"203.0.113.0/24"}, Dedupe: postroom.Dedupe{By: postroom.DedupeAuto},
-			Mapping: []postroom.MappingRow{{From: postroom.Paths{"first", "last"}, To: "custom_field.full_name", Transform: []postroom.Transform{{Name: "join", Arg: json.RawMessage(`" & "`)}}}},
+			Mapping: []postroom.MappingRow{{From: postroom.Paths{"first", "last"}, To: "custom_field.full_name", Transform: []postroom.Transform{{Name: "join", Arg: json.RawMessage(`" "`)}}}},
 			Actions: []postroom.Action{{Type: postroom.ActionApplyTag, Tags: []string{"lead"}, When: "body.score > 10"}}}},
 		Sealed: []byte{0, 1, 0xff}}
 }
@@ -246,7 +246,7 @@ func (f *fixture) onlyWebhook(workspace postroom.WorkspaceID, shown postroom.Web
 	var err error
 	lists["older"], err = f.s.Webhooks(f.ctx, workspace, nil, 10, noon())
 	f.must(err)
-	lists["newer"], err = f.s.Webhooks(f.ctx, workspace, &postroom.Cursor{Newer: true}, 10, noon())
+	lists["newer"], err = f.s.Webhooks(f.ctx, workspace, &postroom.Cursor{Newer: true, ID: postroom.FirstID[postroom.DeliveryKind](at(-time.Hour))}, 10, noon())
 	f.must(err)
 	var total int64
 	lists["by dialect"], total, err = f.s.WebhooksOfDialect(f.ctx, workspace, "standard", true, 0, 10, noon())

@@ -11,39 +11,39 @@ ORDER BY id FOR SHARE;
 
 -- name: list_named (sqlite)
 SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updated_at,
-  CAST((SELECT coalesce(sum(c.members), 0) FROM list_counts c WHERE c.workspace_id = l.workspace_id AND c.list_id = l.id) AS INTEGER)
+  CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS INTEGER)
 FROM lists l WHERE l.workspace_id = $1 AND l.name_key IN (SELECT value FROM json_each($2)) AND l.deleted_at IS NULL;
 
 -- name: list_named (postgres)
 SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updated_at,
-  CAST((SELECT coalesce(sum(c.members), 0) FROM list_counts c WHERE c.workspace_id = l.workspace_id AND c.list_id = l.id) AS BIGINT)
+  CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS BIGINT)
 FROM lists l
 WHERE l.workspace_id = $1 AND l.name_key = ANY (ARRAY(SELECT value FROM json_array_elements_text($2::text::json))) AND l.deleted_at IS NULL;
 
 -- name: list_by_ids (sqlite)
 SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updated_at,
-  CAST((SELECT coalesce(sum(c.members), 0) FROM list_counts c WHERE c.workspace_id = l.workspace_id AND c.list_id = l.id) AS INTEGER)
+  CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS INTEGER)
 FROM lists l WHERE l.workspace_id = $1 AND l.id IN (SELECT unhex(value) FROM json_each($2)) AND l.deleted_at IS NULL;
 
 -- name: list_by_ids (postgres)
 SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updated_at,
-  CAST((SELECT coalesce(sum(c.members), 0) FROM list_counts c WHERE c.workspace_id = l.workspace_id AND c.list_id = l.id) AS BIGINT)
+  CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS BIGINT)
 FROM lists l
 WHERE l.workspace_id = $1 AND l.id = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($2::text::json))) AND l.deleted_at IS NULL;
 
 -- name: list_by_uid
 SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updated_at,
-  CAST((SELECT coalesce(sum(c.members), 0) FROM list_counts c WHERE c.workspace_id = l.workspace_id AND c.list_id = l.id) AS BIGINT)
+  CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS BIGINT)
 FROM lists l WHERE l.workspace_id = $1 AND l.uid = $2 AND l.deleted_at IS NULL;
 
 -- name: list_older
 SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updated_at,
-  CAST((SELECT coalesce(sum(c.members), 0) FROM list_counts c WHERE c.workspace_id = l.workspace_id AND c.list_id = l.id) AS BIGINT)
+  CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS BIGINT)
 FROM lists l WHERE l.workspace_id = $1 AND l.id < $2 AND l.deleted_at IS NULL ORDER BY l.id DESC LIMIT $3;
 
 -- name: list_newer
 SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updated_at,
-  CAST((SELECT coalesce(sum(c.members), 0) FROM list_counts c WHERE c.workspace_id = l.workspace_id AND c.list_id = l.id) AS BIGINT)
+  CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS BIGINT)
 FROM lists l WHERE l.workspace_id = $1 AND l.id > $2 AND l.deleted_at IS NULL ORDER BY l.id LIMIT $3;
 
 -- name: list_insert
@@ -96,9 +96,6 @@ ORDER BY tag LIMIT $3;
 
 -- name: tag_get
 SELECT CAST(coalesce(sum(contacts), 0) AS BIGINT) FROM tag_counts WHERE workspace_id = $1 AND tag = $2;
-
--- name: tag_contacts
-SELECT contact_id FROM contact_tags WHERE workspace_id = $1 AND tag = $2 LIMIT $3;
 
 -- name: field_list
 SELECT name, title, type, options, created_at, updated_at FROM fields WHERE workspace_id = $1 ORDER BY name;

@@ -38,7 +38,7 @@ SELECT failures, failing_since, told FROM source_health WHERE source_id = $1;
 -- name: request_due_sources
 -- Walks from one source to the next in the index, however many requests each of them has.
 WITH RECURSIVE s (source_id) AS (
-  SELECT (SELECT source_id FROM requests WHERE state < 10 ORDER BY source_id LIMIT 1)
+  SELECT (SELECT source_id FROM requests WHERE state < 10 AND source_id > $3 ORDER BY source_id LIMIT 1)
   UNION ALL
   SELECT (SELECT r.source_id FROM requests r WHERE r.state < 10 AND r.source_id > s.source_id ORDER BY r.source_id LIMIT 1)
   FROM s WHERE s.source_id IS NOT NULL)
