@@ -42,7 +42,7 @@ func (c *condition) holds(i *Item, row, action int) (bool, error) {
 	if c == nil {
 		return true, nil
 	}
-	if i.reading.work >= maxWork {
+	if i.reading.work >= i.reading.maxWork {
 		return false, errors.New("the conditions are too much work for this call")
 	}
 	holds, work, err := c.program.Holds(i.view)
