@@ -1,5 +1,10 @@
 package postroom
 
+import "errors"
+
+// ErrNotStored ends a publication whose Commit was refused as Taken, Stale or Lost: nothing has failed, and whoever made it computes it anew.
+var ErrNotStored = errors.New("it was not stored, since something has changed meanwhile")
+
 // Commit is all that is stored in one transaction for one cause: a request, an import's batch, a person's change of contacts. It is
 // stored whole or not at all.
 type Commit struct {

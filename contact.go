@@ -2,8 +2,25 @@ package postroom
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
+
+// Bounds of what a contact may hold. Texts are counted in characters.
+const (
+	MaxEmail           = 254 // bytes
+	MaxContactText     = 255 // of a uid, a name, a source
+	MaxTag             = 100
+	MaxListName        = 200
+	MaxFieldName       = 100
+	MaxContactTags     = 250
+	MaxContactLists    = 250
+	MaxContactFields   = 500     // custom ones
+	MaxContactDocument = 1 << 16 // bytes of all of a contact's custom fields as JSON
+)
+
+// Fold is what emails and the names of lists are told apart by: two that differ only in upper and lower case are the same.
+func Fold(s string) string { return strings.ToLower(s) }
 
 // Contact is a person in a workspace's audience. At least one of email, uid and phone tells who it is.
 type Contact struct {
@@ -141,6 +158,8 @@ type ContactFields struct {
 
 // ContactChange is what is wanted of a contact.
 type ContactChange struct {
+	WorkspaceID WorkspaceID // of a contact that is made
+
 	Ref      ContactRef
 	Fields   ContactFields
 	Tag      []string
@@ -172,6 +191,9 @@ type ContactWrite struct {
 	Stale bool // set by the store: it is not any more what it was, or its email or uid is another's now; nothing was stored
 }
 
+// Changes tells whether there is anything to store: a change that finds everything as it wants it gives a write that does not.
+func (w *ContactWrite) Changes() bool { return w.Deleted || w.Contact.Version != w.Was }
+
 // ContactFilter chooses contacts. What is zero does not filter.
 type ContactFilter struct {
 	Email  string
@@ -184,6 +206,11 @@ type ContactFilter struct {
 	Text   string // begins the email, a name or the phone; or is part of the email
 	After  time.Time
 	Before time.Time
+}
+
+// FieldTypes are all of them.
+func FieldTypes() []FieldType {
+	return []FieldType{FieldText, FieldNumber, FieldBoolean, FieldDate, FieldChoice, FieldJSON}
 }
 
 // Import is a file of contacts that is being brought in, or was.

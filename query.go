@@ -136,6 +136,8 @@ type Stats struct {
 	Succeeded    int64        `json:"succeeded"`     // deliveries
 	Failed       int64        `json:"failed"`        // deliveries given up
 	Retried      int64        `json:"retried"`       // attempts that failed and are followed by another
+	Duplicates   int64        `json:"-"`             // of a source: requests that came before
+	Refused      int64        `json:"-"`             // of a source: requests that were not verified, or not wanted
 	SuccessRate  *float64     `json:"success_rate"`  // of the attempts, from 0 to 1; null without any
 	LatencyMs    LatencyStats `json:"latency_ms"`    // of attempts that were answered, in milliseconds
 	LastStatus   int          `json:"last_status"`   // of the newest attempt; 0 without an answer
@@ -156,10 +158,12 @@ type LatencyStats struct {
 
 // StatsPoint is one step of a series.
 type StatsPoint struct {
-	At        Timestamp     `json:"at"` // when the step begins
-	Attempts  int64         `json:"attempts"`
-	Succeeded int64         `json:"succeeded"`
-	Failed    int64         `json:"failed"`
-	Retried   int64         `json:"retried"`
-	LatencyMs *LatencyStats `json:"latency_ms"` // of what was answered in the step; null for nothing
+	At         Timestamp     `json:"at"` // when the step begins
+	Attempts   int64         `json:"attempts"`
+	Succeeded  int64         `json:"succeeded"`
+	Failed     int64         `json:"failed"`
+	Retried    int64         `json:"retried"`
+	Duplicates int64         `json:"-"`
+	Refused    int64         `json:"-"`
+	LatencyMs  *LatencyStats `json:"latency_ms"` // of what was answered in the step; null for nothing
 }

@@ -119,6 +119,29 @@ type ExportedAttempt struct {
 	AttemptResource
 }
 
+// ImportResource is an import as the API shows it.
+type ImportResource struct {
+	ID        *ImportID   `json:"id"` // null of a dry run
+	State     ImportState `json:"state"`
+	Rows      int64       `json:"rows"`
+	Created   int64       `json:"created"`
+	Updated   int64       `json:"updated"`
+	Unchanged int64       `json:"unchanged"`
+	Refused   int64       `json:"refused"`
+	Problems  []BadRow    `json:"problems"`
+	Reason    string      `json:"reason,omitempty"`
+	CreatedAt Timestamp   `json:"created_at"`
+	UpdatedAt Timestamp   `json:"updated_at"`
+	EndedAt   *Timestamp  `json:"ended_at"` // null while it runs
+}
+
+// ErasureResource is how far the erasure of a person is, or what it has come to.
+type ErasureResource struct {
+	ContactID *ContactID `json:"contact_id"` // null before the end
+	Rows      int64      `json:"rows"`
+	Done      bool       `json:"done"`
+}
+
 // Problem is an error as the API shows it (RFC 9457, application/problem+json).
 type Problem struct {
 	Type   string       `json:"type"`

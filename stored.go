@@ -4,6 +4,8 @@ package postroom
 type StoredWebhook struct {
 	Webhook
 	SealedAuth []byte
+	SourceID   SourceID // whose call_api action it makes; zero for a webhook that people made
+	Action     int      // the place of that action, from 1
 }
 
 // StoredSecret is a signing secret with its value, sealed.

@@ -57,6 +57,9 @@ func (d *decoder) value(raw []byte, v reflect.Value, pointer string) {
 	case encoding.TextUnmarshaler:
 		d.text(raw, t, pointer)
 		return
+	case json.Unmarshaler: // has forms of its own, such as a string or an object
+		d.own(raw, t, pointer)
+		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -114,6 +117,19 @@ func (d *decoder) text(raw []byte, t encoding.TextUnmarshaler, pointer string) {
 		d.addCode(e.Code, pointer, "%s", e.Message)
 	default:
 		d.add(pointer, "%s", err)
+	}
+}
+
+// own reads a value of a type that knows its forms.
+func (d *decoder) own(raw []byte, t json.Unmarshaler, pointer string) {
+	err := t.UnmarshalJSON(raw)
+	var e *postroom.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &e):
+		d.add(pointer, "%s", e.Message)
+	default:
+		d.add(pointer, "must be a string, or an array of strings")
 	}
 }
 

@@ -26,6 +26,7 @@ type fakeApp struct {
 	watched   chan postroom.Event
 	exportErr error // what EachDelivery returns after its deliveries
 	exported  []postroom.Delivery
+	fakeSources
 }
 
 type idempotent struct {
@@ -50,7 +51,7 @@ func newFake() *fakeApp {
 	at := postroom.Timestamp{Time: testTime}
 	return &fakeApp{
 		answers: map[string]*idempotent{},
-		watched: make(chan postroom.Event),
+		watched: make(chan postroom.Event), fakeSources: newFakeSources(),
 		webhook: postroom.Webhook{
 			ID: fixedID[postroom.WebhookID](), WorkspaceID: testWorkspace, Status: postroom.WebhookActive, Secrets: 1,
 			CreatedAt: at, UpdatedAt: at, Version: 7,

@@ -1,9 +1,11 @@
 package api
 
+import "maps"
+
 // fieldDocs says what the fields mean that are declared outside of this package, where they have no doc tags: by schema and
 // name. A test sees to it that none is forgotten.
 func fieldDocs() map[string]string {
-	return map[string]string{
+	docs := map[string]string{
 		"Webhook.id":            "The webhook's id.",
 		"Webhook.status":        "active; or paused, by a person or because the receiver answered 410; or disabled, by failures. Only an active webhook sends; for the others, deliveries are held.",
 		"Webhook.status_reason": "Why it is paused or disabled, in a sentence.",
@@ -226,6 +228,8 @@ func fieldDocs() map[string]string {
 		"Stats.succeeded":     "Deliveries that succeeded in the span.",
 		"Stats.failed":        "Deliveries that were given up in the span.",
 		"Stats.retried":       "Attempts that failed and are followed by another.",
+		"Stats.duplicates":    "Of a source: requests that had come before.",
+		"Stats.refused":       "Of a source: requests that were not verified, or not wanted.",
 		"Stats.success_rate":  "The share of attempts that succeeded, from 0 to 1; null if there was none.",
 		"Stats.latency_ms":    "How long receivers took to answer, in milliseconds.",
 		"Stats.last_status":   "The HTTP status of the newest attempt; 0 without an answer.",
@@ -244,6 +248,8 @@ func fieldDocs() map[string]string {
 		"StatsPoint.succeeded":  "Deliveries that succeeded in the step.",
 		"StatsPoint.failed":     "Deliveries that were given up in the step.",
 		"StatsPoint.retried":    "Attempts that failed and are followed by another.",
+		"StatsPoint.duplicates": "Of a source: requests that had come before.",
+		"StatsPoint.refused":    "Of a source: requests that were not verified, or not wanted.",
 		"StatsPoint.latency_ms": "How long receivers took to answer; null if none did.",
 
 		"Workspace.id":         "The workspace's id.",
@@ -273,4 +279,7 @@ func fieldDocs() map[string]string {
 		"FieldError.pointer": "A JSON pointer (RFC 6901) into the body, ?name for a query parameter, or the name of a header.",
 		"FieldError.detail":  "What is wrong there, and what is allowed.",
 	}
+	maps.Copy(docs, contactDocs())
+	maps.Copy(docs, sourceFieldDocs())
+	return docs
 }

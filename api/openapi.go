@@ -30,7 +30,7 @@ const introduction = `Postroom takes events in and delivers them to webhooks: si
 
 **Once.** Every POST takes an ` + "`Idempotency-Key`" + `: the answer to the first call with a key is given again for 24 hours, with ` + "`Idempotency-Replayed: true`" + `. While the first call runs, others with its key get 409; a key that was used with another request gets 422. Answers with a status of 500 or more, or 429, are not kept, so that the call can be made again.
 
-**Versions.** Webhooks have an ` + "`ETag`" + `; ` + "`If-Match`" + ` makes a change depend on it.`
+**Versions.** Webhooks, sources and contacts have an ` + "`ETag`" + `; ` + "`If-Match`" + ` makes a change depend on it.`
 
 // newDocument makes an OpenAPI document without operations.
 func newDocument() *huma.OpenAPI {
@@ -52,9 +52,15 @@ func newDocument() *huma.OpenAPI {
 			{Name: "Event types", Description: "The catalogue of what can happen, and the types that the workspace adds to it."},
 			{Name: "Dialects", Description: "Vendors' ways of naming, enveloping, signing and retrying webhooks."},
 			{Name: "Webhooks", Description: "Outgoing subscriptions: which events go where, in which form, how signed and how often tried."},
+			{Name: "Sources", Description: "Incoming webhooks: URLs to post to, how callers are verified, what calls mean, and what is done about them."},
+			{Name: "Requests", Description: "The calls that sources received, raw, with what was done about each."},
 			{Name: "Deliveries", Description: "Events on their way to webhooks, with every attempt."},
 			{Name: "Replays", Description: "Delivering again what was delivered, or was not. Large ones are followed, and can be cancelled."},
 			{Name: "Statistics", Description: "How deliveries fare."},
+			{Name: "Contacts", Description: "The people of the audience. Each change of one is an event, too. They come and go as files."},
+			{Name: "Lists", Description: "Named parts of the audience, and who is on them."},
+			{Name: "Tags and fields", Description: "The tags that contacts have, and the types of their custom fields."},
+			{Name: "Audit", Description: "Who did what."},
 			{Name: "Keys", Description: "API keys."},
 			{Name: "Workspaces", Description: "Tenants. Everything else belongs to one."},
 			{Name: "System", Description: "For whoever runs the server."},

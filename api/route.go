@@ -41,9 +41,9 @@ type operation struct {
 	Codes       []postroom.Code // of the errors that are this operation's own
 }
 
-// hasBody tells whether a body is read: of every POST and PATCH.
+// hasBody tells whether a body is read: of every POST, PUT and PATCH.
 func (op *operation) hasBody() bool {
-	return op.Method == http.MethodPost || op.Method == http.MethodPatch
+	return op.Method == http.MethodPost || op.Method == http.MethodPut || op.Method == http.MethodPatch
 }
 
 // mediaTypes are the content types that a body may have.

@@ -34,10 +34,13 @@ func refineSchemas(schemas huma.Registry) {
 			}
 		}
 	}
-	for _, name := range []string{"WebhookSettings", "EventTypeInput", "WorkspaceInput"} {
+	refineForms(schemas)
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput"} {
 		addPatch(schemas.Map(), name)
 	}
-	delete(schemas.Map(), "WebhookSettings") // its fields are in other schemas
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings"} {
+		delete(schemas.Map(), name) // their fields are in other schemas
+	}
 }
 
 // objectFields are fields that hold any JSON by their Go type, and are objects in truth.
@@ -73,7 +76,7 @@ func patchOf(schemas map[string]*huma.Schema, s *huma.Schema) *huma.Schema {
 	}
 	if of, isMap := s.AdditionalProperties.(*huma.Schema); isMap {
 		value := *of
-		value.Nullable = true
+		value.Nullable = of.Type != "" // one that is of any kind may be null already
 		p.AdditionalProperties = &value
 	}
 	p.Nullable = p.Type != ""
@@ -131,6 +134,36 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 		idSchema(s, "dlv_")
 	case reflect.TypeFor[postroom.ReplayID]():
 		idSchema(s, "rpl_")
+	case reflect.TypeFor[postroom.SourceID]():
+		idSchema(s, "src_")
+	case reflect.TypeFor[postroom.RequestID]():
+		idSchema(s, "req_")
+	case reflect.TypeFor[postroom.ContactID]():
+		idSchema(s, "con_")
+	case reflect.TypeFor[postroom.ListID]():
+		idSchema(s, "lst_")
+	case reflect.TypeFor[postroom.SourceStatus]():
+		s.Enum = anys([]postroom.SourceStatus{postroom.SourceActive, postroom.SourceInactive})
+	case reflect.TypeFor[postroom.RequestStatus]():
+		s.Enum = anys(postroom.RequestStatuses())
+	case reflect.TypeFor[postroom.ActionType]():
+		s.Enum = anys(postroom.ActionTypes())
+	case reflect.TypeFor[postroom.DedupeBy]():
+		s.Enum = anys([]postroom.DedupeBy{postroom.DedupeAuto, postroom.DedupeID, postroom.DedupeHeader, postroom.DedupeBody, postroom.DedupeNone})
+	case reflect.TypeFor[postroom.ImportID]():
+		idSchema(s, "imp_")
+	case reflect.TypeFor[postroom.AuditID]():
+		idSchema(s, "aud_")
+	case reflect.TypeFor[postroom.ContactStatus]():
+		s.Enum = anys(postroom.ContactStatuses())
+	case reflect.TypeFor[postroom.MembershipStatus]():
+		s.Enum = anys([]postroom.MembershipStatus{postroom.MemberSubscribed, postroom.MemberPending, postroom.MemberUnsubscribed})
+	case reflect.TypeFor[postroom.FieldType]():
+		s.Enum = anys(postroom.FieldTypes())
+	case reflect.TypeFor[postroom.Origin]():
+		s.Enum = anys([]postroom.Origin{postroom.OriginAPI, postroom.OriginImport, postroom.OriginRequest})
+	case reflect.TypeFor[postroom.ImportState]():
+		s.Enum = anys([]postroom.ImportState{postroom.ImportRunning, postroom.ImportDone, postroom.ImportFailed})
 	case reflect.TypeFor[postroom.ReplayState]():
 		s.Enum = anys(postroom.ReplayStates())
 	case reflect.TypeFor[postroom.Timestamp]():
@@ -173,23 +206,40 @@ func idSchema(s *huma.Schema, prefix string) {
 // be there.
 func requiredFields() map[string][]string {
 	return map[string][]string{
+		"Action":               {"type"},
 		"Auth":                 {"type"},
+		"BasicAuth":            {"username", "password"},
+		"Call":                 {"url"},
 		"ClientTLS":            nil,
 		"CloudEvent":           {"id", "source", "specversion", "type"},
+		"Dedupe":               nil,
 		"DisableAfter":         nil,
+		"ContactInput":         nil,
+		"ContactSettings":      nil,
 		"EventInput":           {"type", "data"},
 		"EventTypeInput":       {"name"},
+		"FieldInput":           {"name"},
 		"KeyInput":             {"name", "role"},
+		"ListInput":            {"name"},
+		"MembersInput":         {"contacts"},
+		"MappingRow":           {"from", "to"},
 		"PauseInput":           nil,
 		"Payload":              nil,
 		"PreviewInput":         nil,
 		"PreviewSettingsInput": nil,
 		"RateLimit":            {"limit", "period"},
+		"RenameInput":          {"name"},
 		"ReplayEventInput":     nil,
 		"ReplayInput":          nil,
 		"ResumeInput":          nil,
 		"Retry":                nil,
 		"RotateInput":          nil,
+		"SourceInput":          {"name"},
+		"SourceKey":            nil,
+		"SourceSettings":       nil,
+		"SourceSignature":      nil,
+		"SourceTestInput":      nil,
+		"TagsInput":            nil,
 		"TestInput":            nil,
 		"WebhookInput":         {"name", "url", "events"},
 		"WebhookSettings":      nil,

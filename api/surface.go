@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/postroom/postroom"
@@ -54,6 +55,24 @@ type App interface {
 	WebhookStats(ctx context.Context, who app.Caller, ref string, span app.Span) (postroom.Stats, error)
 	WorkspaceStats(ctx context.Context, who app.Caller, span app.Span) (postroom.Stats, error)
 
+	DefaultSource() postroom.SourceSettings
+	CreateSource(ctx context.Context, who app.Caller, in postroom.SourceSettings) (postroom.Source, error)
+	Sources(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Source], error)
+	Source(ctx context.Context, who app.Caller, ref string, showToken bool) (postroom.Source, error)
+	UpdateSource(ctx context.Context, who app.Caller, ref string, ifMatch int64, change func(*postroom.SourceSettings) error) (postroom.Source, error)
+	DeleteSource(ctx context.Context, who app.Caller, ref string, ifMatch int64) error
+	RenewSourceToken(ctx context.Context, who app.Caller, ref string) (postroom.Source, error)
+	TestSource(ctx context.Context, who app.Caller, ref string, in app.SourceTestInput) (postroom.Request, postroom.SourceTest, error)
+	SourceStats(ctx context.Context, who app.Caller, ref string, span app.Span) (postroom.SourceStats, error)
+
+	Requests(ctx context.Context, who app.Caller, f postroom.RequestFilter, q postroom.PageQuery) (postroom.Page[postroom.Request], error)
+	Request(ctx context.Context, who app.Caller, id string) (postroom.Request, error)
+	RetryRequest(ctx context.Context, who app.Caller, id string) (postroom.Request, error)
+	ResendRequest(ctx context.Context, who app.Caller, id string) (postroom.Request, error)
+	EachRequest(ctx context.Context, who app.Caller, f postroom.RequestFilter, whole bool, visit func(postroom.Request) error) error
+	ClearRequests(ctx context.Context, who app.Caller, source string) (int64, error)
+	WatchRequests(ctx context.Context, who app.Caller, source string, since postroom.RequestID) (<-chan postroom.Request, error)
+
 	Deliveries(ctx context.Context, who app.Caller, f postroom.DeliveryFilter, q postroom.PageQuery) (postroom.Page[postroom.Delivery], error)
 	Delivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, []postroom.Attempt, error)
 	RetryDelivery(ctx context.Context, who app.Caller, id string) (postroom.Delivery, error)
@@ -66,6 +85,8 @@ type App interface {
 	Replays(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Replay], error)
 	Replay(ctx context.Context, who app.Caller, id string) (r postroom.Replay, waiting int64, err error)
 	CancelReplay(ctx context.Context, who app.Caller, id string) (r postroom.Replay, waiting int64, err error)
+
+	Audience
 
 	CreateKey(ctx context.Context, who app.Caller, name string, role postroom.Role, expires *time.Time) (postroom.Key, string, error)
 	Keys(ctx context.Context, who app.Caller) ([]postroom.Key, error)
@@ -81,4 +102,45 @@ type App interface {
 	HoldIdempotent(ctx context.Context, who app.Caller, key string, requestHash [32]byte) (stop func())
 	CompleteIdempotent(ctx context.Context, who app.Caller, key string, answer app.StoredAnswer) error
 	AbandonIdempotent(ctx context.Context, who app.Caller, key string) error
+}
+
+// Audience is what the HTTP API needs of the application for contacts and what belongs to them.
+type Audience interface {
+	Contacts(ctx context.Context, who app.Caller, s app.ContactSearch, q postroom.PageQuery) (postroom.Page[postroom.Contact], error)
+	EachContact(ctx context.Context, who app.Caller, s app.ContactSearch, visit func(postroom.Contact) error) error
+	Contact(ctx context.Context, who app.Caller, ref string) (postroom.Contact, error)
+	CreateContact(ctx context.Context, who app.Caller, in app.ContactInput) (postroom.Contact, error)
+	UpsertContact(ctx context.Context, who app.Caller, email string, in app.ContactInput) (c postroom.Contact, made bool, err error)
+	UpdateContact(ctx context.Context, who app.Caller, ref string, ifMatch int64, edit func(*app.ContactSettings) error) (postroom.Contact, error)
+	DeleteContact(ctx context.Context, who app.Caller, ref string, ifMatch int64) error
+	EraseContact(ctx context.Context, who app.Caller, ref string, progress func(rows int64)) (app.Erasure, error)
+	TagContact(ctx context.Context, who app.Caller, ref string, tag, untag []string) (postroom.Contact, error)
+	Consents(ctx context.Context, who app.Caller, ref string) ([]postroom.Consent, error)
+	ContactEvents(ctx context.Context, who app.Caller, ref string, q postroom.PageQuery) (postroom.Page[postroom.Event], error)
+	ContactDeliveries(ctx context.Context, who app.Caller, ref string, q postroom.PageQuery) (postroom.Page[postroom.Delivery], error)
+
+	ImportContacts(ctx context.Context, who app.Caller, o app.ImportOptions, file io.Reader) (postroom.Import, error)
+	Import(ctx context.Context, who app.Caller, id string) (postroom.Import, error)
+	Imports(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Import], error)
+
+	Lists(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.List], error)
+	List(ctx context.Context, who app.Caller, ref string) (postroom.List, error)
+	CreateList(ctx context.Context, who app.Caller, in app.ListInput) (postroom.List, error)
+	UpdateList(ctx context.Context, who app.Caller, ref string, edit func(*app.ListInput) error) (postroom.List, error)
+	DeleteList(ctx context.Context, who app.Caller, ref string) error
+	Members(ctx context.Context, who app.Caller, list string, q postroom.PageQuery) (postroom.Page[postroom.Contact], error)
+	AddMembers(ctx context.Context, who app.Caller, list string, refs []string, pending bool) ([]postroom.Contact, error)
+	RemoveMember(ctx context.Context, who app.Caller, list, ref string) (postroom.Contact, error)
+	ConfirmMember(ctx context.Context, who app.Caller, list, ref string) (postroom.Contact, error)
+
+	Tags(ctx context.Context, who app.Caller) ([]postroom.Tag, error)
+	RenameTag(ctx context.Context, who app.Caller, tag, name string) (postroom.Tag, error)
+	DeleteTag(ctx context.Context, who app.Caller, tag string) error
+	Fields(ctx context.Context, who app.Caller) ([]postroom.Field, error)
+	Field(ctx context.Context, who app.Caller, name string) (postroom.Field, error)
+	CreateField(ctx context.Context, who app.Caller, in app.FieldInput) (postroom.Field, error)
+	UpdateField(ctx context.Context, who app.Caller, name string, edit func(*app.FieldInput) error) (postroom.Field, error)
+	DeleteField(ctx context.Context, who app.Caller, name string) error
+
+	Audit(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.AuditEntry], error)
 }

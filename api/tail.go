@@ -47,36 +47,45 @@ func (a *api) tailEvents(ctx context.Context, c *call, in *tailInput) (*stream, 
 	}
 	return &stream{func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
-		a.writeTail(ctx, w, events)
+		writeTail(ctx, w, a.heartbeat, "events", events, func(e postroom.Event) []byte { return message("", showEvent(e)) })
 	}}, nil
 }
 
-// writeTail writes events until ctx ends, events is closed, or the caller is gone.
-func (a *api) writeTail(ctx context.Context, w http.ResponseWriter, events <-chan postroom.Event) {
+// message is one message of an event stream: a value as JSON, with an id if it is not empty.
+func message(id string, v any) []byte {
+	data, err := marshal(v) // one line: white space is taken out
+	if err != nil {         // cannot be: what is in it was valid JSON
+		panic(err)
+	}
+	var m []byte
+	if id != "" {
+		m = append(append(m, "id: "+id...), '\n')
+	}
+	return append(append(append(m, "data: "...), data...), "\n\n"...)
+}
+
+// writeTail writes messages of what comes, until ctx ends, the channel is closed, or the caller is gone.
+func writeTail[T any](ctx context.Context, w http.ResponseWriter, heartbeat time.Duration, what string, from <-chan T, message func(T) []byte) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold messages back
-	beat := time.NewTicker(a.heartbeat)
+	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	out := flusher{w, http.NewResponseController(w)}
-	message := []byte(": events from now on\n\n")
+	next := []byte(": " + what + " from now on\n\n")
 	for {
-		if out.write(message) != nil {
+		if out.write(next) != nil {
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-beat.C:
-			message = []byte(": still here\n\n")
-		case e, ok := <-events:
+			next = []byte(": still here\n\n")
+		case v, ok := <-from:
 			if !ok {
 				return
 			}
-			data, err := marshal(showEvent(e)) // one line: white space is taken out
-			if err != nil {                    // cannot be: the data is valid JSON
-				panic(err)
-			}
-			message = append(append([]byte("data: "), data...), "\n\n"...)
+			next = message(v)
 		}
 	}
 }

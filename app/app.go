@@ -12,6 +12,7 @@ import (
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/catalogue"
+	"github.com/postroom/postroom/contacts"
 	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/outbound"
 )
@@ -25,6 +26,7 @@ type Sealer interface {
 // Config is what an App is made of.
 type Config struct {
 	Store     Store
+	Locks     *contacts.Locks // shared with all that changes contacts on this node; nil for its own
 	Engine    *outbound.Engine
 	Catalogue *catalogue.Catalogue
 	Dialects  dialect.Set
@@ -32,8 +34,11 @@ type Config struct {
 	IDs       *postroom.IDs
 	// CheckURL refuses a URL that a webhook may not have; its error may have a Code() of postroom's.
 	CheckURL func(raw string) error
-	Now      func() time.Time // nil for time.Now
-	Log      *slog.Logger     // nil for none
+	Intake   Intake
+	// PublicURL is what the URLs of sources begin with.
+	PublicURL string
+	Now       func() time.Time // nil for time.Now
+	Log       *slog.Logger     // nil for none
 }
 
 // App is the application.
@@ -51,6 +56,9 @@ func New(c Config) *App {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Locks == nil {
+		c.Locks = contacts.NewLocks()
 	}
 	return &App{Config: c, keys: keyCache{ready: map[[32]byte]cachedKey{}}, types: typeCache{ready: map[postroom.WorkspaceID]cachedTypes{}},
 		replays: newReplayer()}

@@ -9,6 +9,8 @@ import (
 
 // Store is what the application needs of the database; *store.Store has it.
 type Store interface {
+	AudienceStore
+
 	Ping(ctx context.Context, now time.Time) error
 	Meta(ctx context.Context, key string) ([]byte, error)
 	SetMeta(ctx context.Context, key string, value []byte) error
@@ -72,6 +74,19 @@ type Store interface {
 	WaitingPage(ctx context.Context, r *postroom.Replay, limit int) (ids []postroom.DeliveryID, last postroom.DeliveryID, err error)
 	StepReplay(ctx context.Context, r *postroom.Replay, step postroom.ReplayStep) (moved bool, err error)
 	CancelReplay(ctx context.Context, workspace postroom.WorkspaceID, id postroom.ReplayID, now, leaseTo time.Time) (bool, error)
+
+	CreateSource(ctx context.Context, s *postroom.StoredSource, calls []postroom.StoredWebhook) error
+	Source(ctx context.Context, workspace postroom.WorkspaceID, id postroom.SourceID) (postroom.StoredSource, error)
+	SourceByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string) (postroom.StoredSource, error)
+	Sources(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int) ([]postroom.StoredSource, error)
+	UpdateSource(ctx context.Context, workspace postroom.WorkspaceID, id postroom.SourceID, now time.Time, change func(*postroom.StoredSource) (calls []postroom.StoredWebhook, err error)) (postroom.StoredSource, error)
+	DeleteSource(ctx context.Context, workspace postroom.WorkspaceID, id postroom.SourceID, now time.Time, check func(postroom.StoredSource) error) error
+	Requests(ctx context.Context, workspace postroom.WorkspaceID, f postroom.RequestFilter, cursor *postroom.Cursor, limit int) (found []postroom.Request, rest *[16]byte, err error)
+	Request(ctx context.Context, workspace postroom.WorkspaceID, id postroom.RequestID) (postroom.Request, error)
+	RetryRequest(ctx context.Context, workspace postroom.WorkspaceID, id postroom.RequestID, now time.Time) (bool, error)
+	ClearRequests(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, progress func(n int64)) (int64, error)
+	RequestCounts(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.SourceID) (map[postroom.SourceID]postroom.RequestCounts, error)
+	SourceStats(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, after, before time.Time, step time.Duration) (postroom.Stats, error)
 
 	BeginIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, now, until time.Time) (*postroom.IdempotencyRecord, error)
 	HoldIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, until time.Time) error

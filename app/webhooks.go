@@ -123,6 +123,14 @@ func checkMatch(w postroom.StoredWebhook, ifMatch int64) error {
 	return nil
 }
 
+// ofPeople refuses to change what a source's action owns.
+func ofPeople(w postroom.StoredWebhook) error {
+	if w.SourceID.IsZero() {
+		return nil
+	}
+	return postroom.Errorf(postroom.CodeConflict, "The webhook makes the calls of action %d of source %s: change the source.", w.Action, w.SourceID)
+}
+
 // UpdateWebhook changes settings: change gets the present ones, secret values redacted, and edits them. ifMatch is the
 // version that the caller saw, or 0.
 func (a *App) UpdateWebhook(ctx context.Context, who Caller, ref string, ifMatch int64, change func(*postroom.WebhookSettings) error) (postroom.Webhook, error) {
@@ -131,6 +139,9 @@ func (a *App) UpdateWebhook(ctx context.Context, who Caller, ref string, ifMatch
 	}
 	found, err := a.findWebhook(ctx, who, ref)
 	if err != nil {
+		return found.Webhook, err
+	}
+	if err := ofPeople(found); err != nil {
 		return found.Webhook, err
 	}
 	// The edit and its checks come before the transaction, which others wait for; the version tells whether it still fits.
@@ -210,6 +221,9 @@ func (a *App) DeleteWebhook(ctx context.Context, who Caller, ref string, ifMatch
 	}
 	w, err := a.findWebhook(ctx, who, ref)
 	if err != nil {
+		return err
+	}
+	if err := ofPeople(w); err != nil {
 		return err
 	}
 	if err := a.Store.DeleteWebhook(ctx, who.Workspace, w.ID, a.Now(), func(w postroom.StoredWebhook) error { return checkMatch(w, ifMatch) }); err != nil {

@@ -39,7 +39,7 @@ var wantTypes = map[string][]string{
 	},
 	"postroom": {
 		"postroom.webhook.disabled", "postroom.webhook.recovered", "postroom.delivery.failed", "postroom.source.failing",
-		"postroom.test",
+		"postroom.action.called", "postroom.test",
 	},
 }
 

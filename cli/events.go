@@ -186,10 +186,7 @@ func (cmd eventTailCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	in := client.TailInput{Types: cmd.Type, Lost: func(err error) {
-		sentence, _ := s.unreachable(err)
-		s.complain("the connection was lost, and is made anew: "+sentence, "")
-	}}
+	in := client.TailInput{Types: cmd.Type, Lost: s.lost}
 	for e, err := range c.Tail(s.ctx, in) {
 		if s.ctx.Err() != nil {
 			return nil // interrupted, which is how it ends

@@ -13,6 +13,11 @@ import (
 // exportFlags say what is exported, how and where to.
 type exportFlags struct {
 	deliveryFilterFlags
+	fileFlags
+}
+
+// fileFlags say what a file looks like, and where it is.
+type fileFlags struct {
 	Format string `default:"ndjson" enum:"csv,ndjson" placeholder:"FORMAT" help:"csv or ndjson."`
 	Output string `default:"-" placeholder:"FILE" help:"File to write; - is stdout, which is the default."`
 }
@@ -63,23 +68,9 @@ func (s *session) export(flags exportFlags, fetch func(*client.Client, context.C
 	if err != nil {
 		return err
 	}
-	from, err := fetch(c, s.ctx, f, client.ExportFormat(flags.Format))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = from.Close() }()
-	if flags.Output == "-" {
-		_, err := io.Copy(s.Stdout, from)
-		return exportError(err)
-	}
-	n, err := s.saveAs(flags.Output, from)
-	if err != nil {
-		return err
-	}
-	p := s.screen(s.Stderr, s.Terminal.Stderr)
-	p.done("%s written to %s", size(n), flags.Output)
-	p.flush()
-	return nil
+	return s.exportTo(flags.Output, func(ctx context.Context) (io.ReadCloser, error) {
+		return fetch(c, ctx, f, client.ExportFormat(flags.Format))
+	})
 }
 
 func exportError(err error) error {

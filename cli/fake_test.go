@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -150,6 +151,7 @@ type fakeServer struct {
 func newFakeServer(t *testing.T) *fakeServer {
 	t.Helper()
 	f := &fakeServer{answers: answers()}
+	maps.Copy(f.answers, sourceAnswers())
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f

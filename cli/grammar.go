@@ -26,14 +26,22 @@ type grammar struct {
 	Events     eventsCmd     `cmd:"" group:"use" help:"Publish events, find them, follow them."`
 	EventTypes eventTypesCmd `cmd:"" name:"event-types" group:"use" help:"The catalogue of event types, and your own."`
 	Webhooks   webhooksCmd   `cmd:"" group:"use" help:"Where events are delivered to."`
+	Sources    sourcesCmd    `cmd:"" group:"use" help:"Where events come in from: URLs for other systems to post to."`
+	Listen     listenCmd     `cmd:"" group:"use" help:"Bring events, or a source's requests, to this machine."`
 	Deliveries deliveriesCmd `cmd:"" group:"use" help:"What was delivered, and what was not."`
 	Stats      statsCmd      `cmd:"" group:"use" help:"What happened to all deliveries."`
 	Attempts   attemptsCmd   `cmd:"" group:"use" help:"The calls that were made for deliveries."`
 	Replays    replaysCmd    `cmd:"" group:"use" help:"Deliver again what was delivered, or was not."`
-	Dialect    dialectCmd    `cmd:"" group:"use" help:"Vendors' ways of sending webhooks, and your own."`
+	Contacts   contactsCmd   `cmd:"" group:"audience" help:"The people of the audience."`
+	Lists      listsCmd      `cmd:"" group:"audience" help:"Named parts of the audience."`
+	Tags       tagsCmd       `cmd:"" group:"audience" help:"The tags that contacts have."`
+	Fields     fieldsCmd     `cmd:"" group:"audience" help:"The types of contacts' custom fields."`
+
+	Dialect dialectCmd `cmd:"" group:"use" help:"Vendors' ways of sending webhooks, and your own."`
 
 	Keys       keysCmd       `cmd:"" group:"access" help:"API keys of the workspace."`
 	Workspaces workspacesCmd `cmd:"" group:"access" help:"Tenants, for the operator."`
+	Audit      auditCmd      `cmd:"" group:"access" help:"Who did what."`
 
 	Completion completionCmd `cmd:"" group:"other" help:"Print a script that completes commands in a shell."`
 	Version    versionCmd    `cmd:"" group:"other" help:"Print the version."`
@@ -62,9 +70,11 @@ func newParser(g *grammar, c Config, exit func(int)) (*kong.Kong, error) {
 			{Key: "server", Title: "Server:"},
 			{Key: "try", Title: "Try it:"},
 			{Key: "use", Title: "Events and webhooks:"},
+			{Key: "audience", Title: "Contacts:"},
 			{Key: "access", Title: "Access:"},
 			{Key: "other", Title: "Other:"},
 			{Key: "settings", Title: "Settings:"},
+			{Key: "proof", Title: "Proof (@FILE reads a secret from a file, env:NAME from the environment):"},
 			{Key: "auth", Title: "Authentication (@FILE reads a value from a file, env:NAME from the environment):"},
 			{Key: "global", Title: "Global flags:"},
 		}),

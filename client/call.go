@@ -23,10 +23,13 @@ type request struct {
 	path   string // under the server's URL; parts are escaped already
 	query  url.Values
 	body   []byte
-	kind   string // the body's content type
-	accept string // JSON if empty
+	file   io.Reader // the body, in place of body, as it comes; it is sent once
+	kind   string    // the body's content type
+	accept string    // JSON if empty
 	header http.Header
 	stream bool // the answer is handed on as it comes, and not read here
+	// unkeyed leaves the Idempotency-Key out of a POST that may be made twice, since the answer to a call with one does not come before its end.
+	unkeyed bool
 }
 
 // path makes a path of parts, each escaped.
@@ -118,7 +121,10 @@ func (c *Client) decode(ctx context.Context, r request, out any) (http.Header, e
 
 // do makes a call, again where that helps, and gives the answer if it is a success. tries, unless nil, counts the tries.
 func (c *Client) do(ctx context.Context, r request, tries *int) (*http.Response, error) {
-	if r.method == http.MethodPost {
+	if r.file != nil {
+		return c.send(ctx, r)
+	}
+	if r.method == http.MethodPost && !r.unkeyed {
 		if r.header == nil {
 			r.header = http.Header{}
 		}
@@ -156,6 +162,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
+	}
+	if r.file != nil {
+		body = r.file
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {

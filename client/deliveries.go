@@ -96,7 +96,11 @@ func (c *Client) ExportAttempts(ctx context.Context, f DeliveryFilter, format Ex
 }
 
 func (c *Client) export(ctx context.Context, path string, f DeliveryFilter, format ExportFormat) (io.ReadCloser, error) {
-	query := f.values()
+	return c.exportOf(ctx, path, f.values(), format)
+}
+
+// exportOf asks for an export of what query chooses.
+func (c *Client) exportOf(ctx context.Context, path string, query url.Values, format ExportFormat) (io.ReadCloser, error) {
 	query.Set("format", string(format))
 	resp, err := c.do(ctx, request{method: http.MethodGet, path: path, query: query, accept: "*/*", stream: true}, nil)
 	if err != nil {

@@ -1,4 +1,16 @@
-// Package inbound understands the calls that come to sources.
+// Package inbound takes webhooks in: any system posts to a source's URL, and what it says is verified, kept, understood and acted on.
+//
+//	POST /in/{source}
+//	   │ receive ─▶ verify ─▶ admit ─┬─▶ read ─▶ act ─▶ [request + keys + contacts + events + deliveries, one commit] ─▶ 200
+//	   │               │             │                                                        │
+//	   │ 401, 403, 429 ▼             │ after 2 s: [request, alone] ─▶ 202                     │ it failed: [request, with the reason] ─▶ 202
+//	   │          [refused]          │               │                                        │
+//	   │                             └────── claim ◀─┴── 5 min, 30 min, 2 h ◀─────────────────┘
+//
+// accept.go tells the story; each step has a file of its own name. act.go computes what follows from a call without doing it, commit.go
+// stores all of it or nothing, and process.go is the loop for what is queued or to be tried again.
+//
+// How a call is read:
 //
 //	source's settings, kind (dialect.In) ──▶ Compile (checked, once) ──▶ Program
 //	                                                                        │

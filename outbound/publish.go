@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/postroom/postroom"
@@ -54,7 +55,9 @@ func (e *Engine) PublishWith(ctx context.Context, events []*postroom.Outgoing, s
 		waiting := e.trace.Commit(ctx)
 		err := store(ctx, pubs)
 		if waiting.End(err); err != nil {
-			e.metrics.unpublished.Add(int64(len(pubs)))
+			if !errors.Is(err, postroom.ErrNotStored) {
+				e.metrics.unpublished.Add(int64(len(pubs)))
+			}
 			e.cancelReservations(pubs)
 			return err
 		}

@@ -28,8 +28,8 @@ func newMetrics(p *parts) *metrics {
 			[]string{"method", "route", "status"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "postroom_http_panics_total", Help: "Requests whose handler panicked: defects of Postroom."}),
 	}
-	e, s := p.engine.Metrics(), p.store.Metrics()
-	m.registry.MustRegister(m.requests, m.panics, e.Attempts, e.Seconds, e.Wait, s.Writes, s.Seconds, p.upkeepDone,
+	e, i, s := p.engine.Metrics(), p.intake.Metrics(), p.store.Metrics()
+	m.registry.MustRegister(m.requests, m.panics, e.Attempts, e.Seconds, e.Wait, i.Requests, i.Seconds, s.Writes, s.Seconds, p.upkeepDone,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&readings{engine: p.engine, counters: counterReadings(p), lanes: laneGauges(), queue: p.readings})
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postroom_build_info", Help: "1; the version is a label.",
@@ -79,6 +79,9 @@ func counterReadings(p *parts) []reading {
 		gauge("postroom_memory_bytes", "Event data of what this node holds.", func(c outbound.Counts) int64 { return c.HeldBytes }),
 		gauge("postroom_workers", "Workers, busy or idle.", func(c outbound.Counts) int64 { return c.Workers }),
 		gauge("postroom_results_waiting", "Results of attempts that wait to be stored.", func(c outbound.Counts) int64 { return c.Results }),
+		gauge("postroom_intake_processing", "Calls to sources that are being processed.", func(outbound.Counts) int64 { return p.intake.Counts().Processing }),
+		counter("postroom_intake_panics_total", "Calls to sources that panicked: defects of Postroom.", func(outbound.Counts) int64 { return p.intake.Counts().Panics }),
+		counter("postroom_intake_unlogged_total", "Refused calls to sources that are not in the log.", func(outbound.Counts) int64 { return p.intake.Counts().Unlogged }),
 		counter("postroom_commits_total", "Transactions that writers shared.", func(outbound.Counts) int64 { return s.Commits.Value() }),
 		counter("postroom_commit_failures_total", "Transactions that failed.", func(outbound.Counts) int64 { return s.Failed.Value() }),
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/catalogue"
 	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/dialect"
+	"github.com/postroom/postroom/inbound"
 	"github.com/postroom/postroom/internal/egress"
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/seal"
@@ -32,6 +35,7 @@ type parts struct {
 	version string
 	store   *store.Store
 	engine  *outbound.Engine
+	intake  *inbound.Intake
 	app     *app.App
 
 	trace      *tracing.Tracer      // nil for none
@@ -80,10 +84,33 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	engine := outbound.New(outbound.Config{Store: db, Sender: sender,
 		SenderAs: func(id egress.Identity) outbound.Sender { return sender.As(id) }, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log, Trace: tracer,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
+	intake := inbound.New(inbound.Config{Store: db, Publisher: engine, Opener: sealer, Dialects: dialects, Types: eventTypes(db, types, dialects), IDs: ids,
+		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, MaxBody: cfg.MaxBody, Log: log, Trace: tracer,
+		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 4})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Dialects: dialects, Sealer: sealer, IDs: ids, Log: log,
+		Intake: intake, PublicURL: cfg.PublicURL,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
-	return &parts{version: version, store: db, engine: engine, app: application, trace: tracer, upkeepDone: newUpkeepDone(),
+	return &parts{version: version, store: db, engine: engine, intake: intake, app: application, trace: tracer, upkeepDone: newUpkeepDone(),
 		readings: &queueReadings{store: db, dir: cfg.Database.Dir(), log: log, now: time.Now}}, nil
+}
+
+// eventTypes finds the types that events of a workspace may have: the catalogue's and its own.
+func eventTypes(db *store.Store, known *catalogue.Catalogue, dialects dialect.Set) func(context.Context, postroom.WorkspaceID) (inbound.Types, error) {
+	var names []string
+	for _, t := range known.Types() {
+		names = append(names, t.Name)
+	}
+	return func(ctx context.Context, workspace postroom.WorkspaceID) (inbound.Types, error) {
+		own, err := db.EventTypes(ctx, workspace)
+		if err != nil {
+			return nil, err
+		}
+		all := slices.Clone(names)
+		for _, t := range own {
+			all = append(all, t.Name)
+		}
+		return inbound.NewTypes(all, dialects), nil
+	}
 }
 
 // openTracer makes the tracer that the settings ask for; nil for none.

@@ -31,13 +31,16 @@ type queueReadings struct {
 	again time.Time // when the database may be asked again
 	queue []store.QueueReading
 	bytes int64 // of the database
-	ok    bool
+	// request is when the first request of a source is due that waits to be processed; zero for none.
+	request time.Time
+	ok      bool
 }
 
 var (
 	queueDesc    = prometheus.NewDesc("postroom_queue_deliveries", "Deliveries in the database's queue, of all nodes.", []string{"queue"}, nil)
 	oldestDesc   = prometheus.NewDesc("postroom_queue_oldest_seconds", "Age of the oldest delivery that waits, held ones too.", []string{"queue"}, nil)
 	overdueDesc  = prometheus.NewDesc("postroom_queue_overdue_seconds", "How long the first delivery is overdue that nothing but Postroom keeps waiting.", []string{"queue"}, nil)
+	requestDesc  = prometheus.NewDesc("postroom_intake_overdue_seconds", "How long the first request of a source is overdue that waits to be processed.", nil, nil)
 	databaseDesc = prometheus.NewDesc("postroom_database_bytes", "Size of the database.", nil, nil)
 	diskFreeDesc = prometheus.NewDesc("postroom_disk_free_bytes", "Space left on the disk of the SQLite database.", nil, nil)
 )
@@ -83,6 +86,7 @@ func (r *queueReadings) collect(out chan<- prometheus.Metric) {
 		return max(0, now.Sub(t).Seconds())
 	}
 	out <- prometheus.MustNewConstMetric(databaseDesc, prometheus.GaugeValue, float64(r.bytes))
+	out <- prometheus.MustNewConstMetric(requestDesc, prometheus.GaugeValue, since(r.request))
 	for _, q := range r.queue {
 		out <- prometheus.MustNewConstMetric(queueDesc, prometheus.GaugeValue, float64(q.Count), queueName(q.State))
 		if q.State == postroom.StateLeased {
@@ -104,10 +108,17 @@ func (r *queueReadings) read() {
 	if err == nil {
 		err = sizeErr
 	}
+	request, some, nextErr := r.store.NextRequest(ctx)
+	if !some {
+		request = time.Time{}
+	}
+	if err == nil {
+		err = nextErr
+	}
 	if r.ok = err == nil; !r.ok {
 		r.log.Error("the database could not be asked about its queue for the metrics", "error", err)
 	}
-	r.queue, r.bytes = queue, bytes
+	r.queue, r.bytes, r.request = queue, bytes, request
 	now := r.now()
 	r.again = now.Add(max(readEvery, readShare*now.Sub(began)))
 }

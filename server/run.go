@@ -17,6 +17,7 @@ import (
 
 	"github.com/postroom/postroom/api"
 	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/inbound"
 )
 
 // Options are what Run needs besides the settings.
@@ -47,6 +48,9 @@ func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 	}
 	defer func() { _ = listener.Close() }() // closed already when the server has run
 
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = config.URLOf(listener.Addr().String())
+	}
 	p, err := open(ctx, cfg, o.Version, log)
 	if err != nil {
 		return err
@@ -57,11 +61,7 @@ func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	url := cfg.PublicURL
-	if url == "" {
-		url = config.URLOf(listener.Addr().String())
-	}
-	greet(o.Stdout, o.Version, cfg, url, key)
+	greet(o.Stdout, o.Version, cfg, cfg.PublicURL, key)
 	if o.Started != nil {
 		o.Started(listener.Addr())
 	}
@@ -135,12 +135,15 @@ const (
 )
 
 // serve serves until ctx ends or something breaks, and then stops: first the listening, then the calls under way, then
-// the engine.
+// the intake, which publishes, and last the engine.
 func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) error {
 	metrics := newMetrics(p)
 	mux := http.NewServeMux()
 	mux.Handle("/", api.New(api.Config{App: p.app, Version: p.version, MaxBody: cfg.MaxBody, Log: log, Observe: metrics.observe}))
 	mux.Handle("GET /metrics", metrics.handler())
+	for _, path := range inbound.Paths() {
+		mux.Handle(path, p.intake)
+	}
 
 	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer endStreams()
@@ -149,10 +152,17 @@ func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Liste
 
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngine()
+	intakeCtx, stopIntake := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopIntake()
 	upkeepCtx, stopUpkeep := context.WithCancel(ctx)
 	defer stopUpkeep()
-	var group sync.WaitGroup
-	broken := make(chan error, 2)
+	var group, intake sync.WaitGroup
+	broken := make(chan error, 3)
+	intake.Go(func() {
+		if err := p.intake.Run(intakeCtx); err != nil {
+			broken <- err
+		}
+	})
 	group.Go(func() {
 		if err := p.engine.Run(engineCtx); err != nil {
 			broken <- err
@@ -179,12 +189,15 @@ func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Liste
 	defer cancel()
 	// Calls that only watch would never end by themselves; others finish on their own, within the timeout.
 	p.app.StopWatching()
+	p.intake.StopWatching()
 	if err := server.Shutdown(stopping); err != nil {
 		endStreams()
 		_ = server.Close()
 	}
 	<-served
 	stopUpkeep()
+	stopIntake()
+	intake.Wait()
 	stopEngine()
 	group.Wait()
 	log.Info("stopped")

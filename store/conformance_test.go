@@ -9,7 +9,8 @@ import (
 // conformance is what both databases do in the same way. Each test has workspaces of its own in a database that it shares with the others,
 // which run at the same time.
 func conformance() map[string]func(*fixture) {
-	return map[string]func(*fixture){
+	all := contactConformance()
+	maps.Copy(all, map[string]func(*fixture){
 		"Workspaces":        testWorkspaces,
 		"DeleteWorkspace":   testDeleteWorkspace,
 		"Revisions":         testRevisions,
@@ -69,8 +70,26 @@ func conformance() map[string]func(*fixture) {
 		"OrderRaceLeaving":  testOrderRaceLeaving,
 		"Health":            testHealth,
 		"CausedEvents":      testCausedEvents,
+		"Commit":            testCommit,
+		"CommitRace":        testCommitRace,
+		"CommitPeople":      testCommitContacts,
+		"CommitPeopleStale": testCommitContactsStale,
+		"CommitPeopleRace":  testCommitContactsRace,
+		"CommitDays":        testCommitDays,
+		"CommitLog":         testCommitLog,
+		"Requests":          testRequests,
+		"RetryRequest":      testRetryRequest,
+		"ClearRequests":     testClearRequests,
+		"DeleteIntake":      testDeleteWorkspaceIntake,
+		"Sources":           testSources,
+		"SourcePages":       testSourcePages,
+		"SourceRevisions":   testSourceRevisions,
+		"SourceCalls":       testSourceCalls,
+		"SourceUIDRace":     testSourceUIDRace,
+		"SourceHealth":      testSourceHealth,
 		"EveryTextPrepares": testEveryTextPrepares,
-	}
+	})
+	return all
 }
 
 // sharing is what both databases do when writes share commits. Each test has the committers to itself.
@@ -80,6 +99,10 @@ func sharing() map[string]func(*fixture) {
 		"LargeBatch":               testLargeBatch,
 		"PublishFailure":           testPublishFailure,
 		"PublishFailureBehindKeys": testPublishFailureBehindKeys,
+		"CommitKeys":               testCommitKeys,
+		"CommitShared":             testCommitShared,
+		"CommitContactsShared":     testCommitContactsShared,
+		"CommitFailure":            testCommitFailure,
 		"DefectiveCaller":          testDefectiveCaller,
 		"CancelledChange":          testCancelledChange,
 	}

@@ -12,7 +12,7 @@ import (
 const expireStep = 200
 
 // Expire deletes what is older than before, and what has ended by now: old keys of events, stored answers and
-// secrets. It works in small steps, and calls progress, if not nil, after each.
+// secrets, and what a crash has left of deleted lists and erased contacts. It works in small steps, and calls progress, if not nil, after each.
 func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func(rows int64)) error {
 	if progress == nil {
 		progress = func(int64) {}
@@ -34,29 +34,43 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 		bound int64
 	}{
 		{"expire_event_keys", micros(now.Add(-keyLife))}, {"expire_idempotency", micros(now)},
-		{"expire_replays", micros(before)}, {"expire_secrets", micros(now)},
+		{"expire_replays", micros(before)}, {"expire_secrets", micros(now)}, {"expire_imports", micros(before)}, {"expire_audit", micros(now.Add(-auditLife))},
 	}
 	for _, e := range small {
 		if err := deleteInSteps(ctx, s.backend, e.name, progress, e.bound); err != nil {
 			return err
 		}
 	}
+	// What a source has seen is known as long as its requests are kept.
+	first := postroom.FirstID[postroom.RequestKind](before)
+	if err := deleteInSteps(ctx, s.backend, "expire_request_keys", progress, first[:]); err != nil {
+		return err
+	}
 	for _, step := range RollupSteps() {
 		if err := expireRollups(ctx, s.backend, step, now, progress); err != nil {
 			return err
 		}
 	}
+	if err := s.endDeletedLists(ctx, now, progress); err != nil {
+		return err
+	}
+	if err := s.endErasures(ctx, now, progress); err != nil {
+		return err
+	}
 	return s.write(ctx, func(q querier) error {
-		_, err := q.exec(ctx, "webhook_delete_gone", micros(before))
+		if _, err := q.exec(ctx, "webhook_delete_gone", micros(before)); err != nil {
+			return err
+		}
+		_, err := q.exec(ctx, "source_delete_gone", micros(before))
 		return err
 	})
 }
 
-// expireByDelete deletes old attempts, deliveries and events row by row, attempts first, so that nothing is left that
+// expireByDelete deletes old attempts, deliveries, events and requests row by row, attempts first, so that nothing is left that
 // names what is gone.
 func expireByDelete(ctx context.Context, b backend, before time.Time, progress func(int64)) error {
 	first := postroom.FirstID[postroom.DeliveryKind](before)
-	for _, name := range []string{"expire_attempts", "expire_deliveries", "expire_events"} {
+	for _, name := range []string{"expire_attempts", "expire_deliveries", "expire_events", "expire_requests"} {
 		if err := deleteInSteps(ctx, b, name, progress, first[:]); err != nil {
 			return err
 		}

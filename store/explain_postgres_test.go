@@ -49,7 +49,7 @@ func (p postgresPlans) explain(what, text string, args []any) (nodes []node) {
 }
 
 // partition is the one that is filled. For the others, which are empty, any way is as good.
-var partition = regexp.MustCompile(`^(events|deliveries|attempts)_20260115$`)
+var partition = regexp.MustCompile(`^(events|deliveries|attempts|requests)_20260115$`)
 
 // problems says where a plan reads partitions without an index condition; want, if not empty, is a column that each
 // condition on deliveries must have.
@@ -87,6 +87,8 @@ func TestPostgresPlans(t *testing.T) {
 	conn, err := pgx.Connect(f.ctx, db.url)
 	f.must(err)
 	defer func() { _ = conn.Close(f.ctx) }()
+	source := f.source(workspace)
+	request := fillRequests(f, conn, workspace, source)
 	event, delivery := fillPostgres(f, conn, workspace, webhook)
 	p := postgresPlans{f, conn}
 
@@ -129,6 +131,14 @@ func TestPostgresPlans(t *testing.T) {
 		"order_next":                  {[]any{webhook, "17"}, []string{"webhook_id", "order_key"}},
 		"order_parked":                {[]any{workspace, delivery}, []string{"workspace_id", "id"}},
 		"newest_event":                {nil, nil},
+		"erase_events_page":           {[]any{workspace, event, 100}, nil},
+		"erase_requests_page":         {[]any{workspace, request, 100}, nil},
+		"erase_deliveries":            {[]any{workspace, hexList([]postroom.EventID{event})}, []string{"event_id"}},
+		"delivery_delete_many":        {[]any{workspace, hexList([]postroom.DeliveryID{delivery})}, []string{"workspace_id", "id"}},
+		"attempt_delete_many":         {[]any{workspace, hexList([]postroom.DeliveryID{delivery})}, nil},
+		"attempt_delete_orphan":       {[]any{workspace, delivery, int64(1)}, []string{"workspace_id", "id"}},
+		"event_delete_many":           {[]any{workspace, hexList([]postroom.EventID{event})}, nil},
+		"request_delete_many":         {[]any{workspace, hexList([]postroom.RequestID{request})}, nil},
 		"queue_stuck":                 {[]any{later}, []string{"state"}},
 		"event_oldest":                {nil, nil},
 		"queue_state_count":           {[]any{int64(1)}, []string{"state"}},
@@ -136,8 +146,16 @@ func TestPostgresPlans(t *testing.T) {
 		"queue_state_due":             {[]any{int64(1)}, []string{"state"}},
 		"queue_waiting":               {[]any{workspace, webhook, 10001}, []string{"webhook_id"}},
 		"queue_waiting_workspace":     {[]any{workspace, 10001}, []string{"workspace_id"}},
+		"request_due_sources":         {[]any{later, 100, make([]byte, 16)}, nil},
+		"request_claim":               {[]any{source, later, later, 100}, nil},
+		"request_get":                 {[]any{workspace, request}, nil},
+		"request_requeue":             {[]any{workspace, request, later}, nil},
+		"request_newest":              {[]any{workspace, source}, nil},
+		"request_clear_page":          {[]any{workspace, source, from, to, 100}, nil},
+		"request_clear":               {[]any{workspace, source, from, to}, nil},
+		"purge_requests":              {[]any{workspace, 200}, nil},
 	}
-	large := regexp.MustCompile(`\b(FROM|JOIN|UPDATE) (events|deliveries|attempts)\b`)
+	large := regexp.MustCompile(`\b(FROM|JOIN|UPDATE) (events|deliveries|attempts|requests)\b`)
 	for name, text := range f.s.texts {
 		c, known := calls[name]
 		if !known {
@@ -162,6 +180,23 @@ func TestPostgresPlans(t *testing.T) {
 	} {
 		for _, problem := range problems(p.explain(what, what, c.args), c.want...) {
 			t.Errorf("%s: %s", what, problem)
+		}
+	}
+
+	fillPostgresContacts(f, conn, workspace)
+	for i, l := range contactListings(workspace, postgres) {
+		if i%5 != 0 { // there are very many, and much alike
+			continue
+		}
+		for _, n := range p.explain(l.what, l.text, l.args) {
+			if contactTable.MatchString(n.Relation) && n.Type != "Bitmap Heap Scan" && (n.Type == "Seq Scan" || n.Condition == "") {
+				t.Errorf("%s: %s on %s %s without a condition", l.what, n.Type, n.Relation, n.Index)
+			}
+		}
+	}
+	for _, l := range requestListings(workspace, source, postgres) {
+		for _, problem := range problems(p.explain(l.what, l.text, l.args)) {
+			t.Errorf("%s: %s", l.what, problem)
 		}
 	}
 
@@ -206,4 +241,39 @@ func fillPostgres(f *fixture, conn *pgx.Conn, workspace postroom.WorkspaceID, we
 	f.must(err)
 	f.must(conn.QueryRow(f.ctx, "SELECT id, event_id FROM deliveries WHERE workspace_id = $1 LIMIT 1", workspace).Scan(&delivery, &event))
 	return event, delivery
+}
+
+// fillRequests stores 20,000 requests of one day: most were processed at once. It gives the id of one.
+func fillRequests(f *fixture, conn *pgx.Conn, workspace postroom.WorkspaceID, source postroom.SourceID) (request postroom.RequestID) {
+	f.t.Helper()
+	_, err := conn.Exec(f.ctx, `INSERT INTO requests (id, workspace_id, source_id, state, claim, due_at, attempts, event_type, sender, at, records, duration_us, status, method, target, headers)
+		SELECT decode(lpad(to_hex($1 + n * 100), 12, '0') || substr(md5('request' || n), 1, 20), 'hex'),
+		CASE WHEN n % 5 = 0 THEN $2 ELSE substr(decode(md5('workspace' || n % 5), 'hex'), 1, 16) END,
+		CASE WHEN n % 50 = 0 THEN $3 ELSE substr(decode(md5('source' || n % 50), 'hex'), 1, 16) END,
+		CASE WHEN n % 100 < 90 THEN 10 ELSE (ARRAY[0, 1, 2, 11, 12, 13])[n % 6 + 1] END, 1, n, 1, 'email.opened', '203.0.113.9', 0, 1, 0, 200, 'POST', '/', ''
+		FROM generate_series(1::bigint, 20000) AS n`, noon().UnixMilli(), workspace, source)
+	f.must(err)
+	_, err = conn.Exec(f.ctx, "ANALYZE requests")
+	f.must(err)
+	f.must(conn.QueryRow(f.ctx, "SELECT id FROM requests WHERE source_id = $1 LIMIT 1", source).Scan(&request))
+	return request
+}
+
+var contactTable = regexp.MustCompile(`^(contacts|contact_tags|memberships)$`)
+
+// fillPostgresContacts stores 20,000 contacts with a tag and a list.
+func fillPostgresContacts(f *fixture, conn *pgx.Conn, workspace postroom.WorkspaceID) {
+	f.t.Helper()
+	const id = "decode(lpad(to_hex($1 + n * 100), 12, '0') || substr(md5('contact' || n), 1, 20), 'hex')"
+	for _, text := range []string{
+		"INSERT INTO contacts (id, workspace_id, email, email_key, phone, first_name, first_key, last_name, last_key, status, source, version, created_at, updated_at) SELECT " + id +
+			", $2, n || '@example.com', n || '@example.com', '+' || n, 'Ada', 'ada', 'L', 'l', CASE WHEN n % 50 = 0 THEN 'bounced' ELSE 'subscribed' END, '', 1, 0, 0",
+		"INSERT INTO contact_tags (workspace_id, contact_id, tag) SELECT $2, " + id + ", CASE WHEN n % 50 = 0 THEN 'vip' ELSE 'lead' END",
+		"INSERT INTO memberships (workspace_id, contact_id, list_id, status, at) SELECT $2, " + id + ", substr(decode(md5('list' || n % 5), 'hex'), 1, 16), 'subscribed', 0",
+	} {
+		_, err := conn.Exec(f.ctx, text+" FROM generate_series(1::bigint, 20000) AS n", noon().UnixMilli(), workspace)
+		f.must(err)
+	}
+	_, err := conn.Exec(f.ctx, "ANALYZE contacts, contact_tags, memberships")
+	f.must(err)
 }

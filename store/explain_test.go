@@ -125,6 +125,39 @@ func listings(workspace postroom.WorkspaceID, webhook postroom.WebhookID, event 
 	return all
 }
 
+// requestListings are all combinations of the filters of requests that may matter to a plan.
+func requestListings(workspace postroom.WorkspaceID, source postroom.SourceID, d dialect) (all []listed) {
+	cursors := []*postroom.Cursor{nil, {ID: postroom.FirstID[postroom.DeliveryKind](at(time.Minute))}, {Newer: true, ID: postroom.FirstID[postroom.DeliveryKind](at(-time.Minute))}}
+	for i, cursor := range cursors {
+		for _, status := range append(postroom.RequestStatuses(), "") {
+			for k := range 8 {
+				filter := postroom.RequestFilter{Status: status}
+				if k&1 != 0 {
+					filter.Source = source
+				}
+				if k&2 != 0 {
+					filter.After, filter.Before = at(-time.Hour), at(time.Hour)
+				}
+				if k&4 != 0 {
+					filter.EventType, filter.Sender = "email.*", "203.0.113.9"
+				}
+				l, _ := requestListing(workspace, filter, cursor)
+				l.window = 100
+				text, args := l.sql(50)
+				one := listed{what: fmt.Sprintf("requests: cursor %d, %+v", i, filter), text: translate(d, text), args: args, bounded: cursor != nil || k&2 != 0}
+				all = append(all, one)
+				if len(l.filters) > 0 {
+					one.what = "how far: " + one.what
+					one.text, one.args = l.rest()
+					one.text = translate(d, one.text)
+					all = append(all, one)
+				}
+			}
+		}
+	}
+	return all
+}
+
 // sqlitePlan asks SQLite how it would run a text.
 func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
 	f.t.Helper()
@@ -141,7 +174,7 @@ func (f *fixture) sqlitePlan(text string, args []any) (steps []string) {
 }
 
 var (
-	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|rollups_open|replays|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces)\b`)
+	sqliteTable = regexp.MustCompile(`^(SCAN|SEARCH) (d|deliveries|e|events|attempts|rollups|rollups_open|replays|requests|r|sources|request_keys|source_health|event_keys|idempotency|webhooks|webhook_secrets|webhook_health|keys|workspaces|contacts|p|contact_tags|tag_counts|lists|l|list_counts|n|memberships|m|consents|fields|imports|audit|erasures)\b`)
 	placeholder = regexp.MustCompile(`\?\d+`)
 	onlyOwner   = regexp.MustCompile(`\(workspace_id=\?\)`)
 )
@@ -162,13 +195,38 @@ func TestSQLitePlans(t *testing.T) {
 		"purge_secrets": "a workspace is deleted", "purge_webhooks": "a workspace is deleted", "purge_health": "a workspace is deleted",
 		"replay_leave": "the few that have not ended, when a node ends", "replay_void": "the few that have not ended, at the start",
 		"replay_unfinished": "the few that have not ended",
+		"expire_requests":   "in the order of rows, up to a limit", "expire_request_keys": "in the order of rows, up to a limit",
+		"request_take_over":   "what waits, at the start",
+		"purge_source_health": "a workspace is deleted", "purge_sources": "a workspace is deleted", "purge_request_keys": "a workspace is deleted", "close_sources": "a workspace is deleted",
+	}
+	for _, name := range []string{"list_deleted", "erasure_list"} {
+		wholeTable[name] = "the few that something cut off"
 	}
 	// These look at all rows of a workspace on purpose; newest_event and event_oldest end at the first.
 	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
 		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
-		"webhook_stopped", "purge_replays", "replay_waiting", "newest_event", "event_oldest"}
+		"webhook_stopped", "purge_replays", "replay_waiting", "newest_event", "event_oldest", "field_list", "purge_contacts_page", "purge_tag_counts", "purge_list_counts", "purge_lists", "purge_fields", "purge_imports",
+		"purge_audit", "purge_erasures", "purge_requests", "purge_request_keys", "purge_sources", "close_sources"}
 	// The queue and the look-ups that are made for each delivery must use just this.
 	exactly := map[string]string{
+		"contact_stored":              "(workspace_id=? AND id=?)",
+		"contact_taken":               "contacts_email (workspace_id=? AND email_key=?)",
+		"contact_by_emails":           "contacts_email (workspace_id=? AND email_key=?)",
+		"contact_by_uids":             "contacts_uid (workspace_id=? AND uid=?)",
+		"contact_by_phone":            "contacts_phone (workspace_id=? AND phone=?)",
+		"contact_tags_of":             "(workspace_id=? AND contact_id=?)",
+		"contact_words":               "contacts_first (workspace_id=? AND first_key>? AND first_key<?)",
+		"membership_of":               "(workspace_id=? AND contact_id=?)",
+		"consent_list":                "(workspace_id=? AND contact_id=?)",
+		"list_named":                  "lists_name (workspace_id=? AND name_key=?)",
+		"list_by_uid":                 "lists_uid (workspace_id=? AND uid=?)",
+		"list_members_left":           "memberships_all (workspace_id=? AND list_id=?)",
+		"list_deleted":                "lists_deleted",
+		"expire_audit":                "audit_at (at<?)",
+		"expire_imports":              "imports_ended (ended_at",
+		"erase_deliveries":            "deliveries_event (event_id=?)",
+		"erase_events_page":           "(workspace_id=? AND id>?)",
+		"erase_requests_page":         "(workspace_id=? AND id>?)",
 		"queue_claim":                 "deliveries_queue (state=? AND webhook_id=? AND due_at<?)",
 		"queue_next_due":              "deliveries_queue (state=? AND webhook_id=?)",
 		"queue_take_over":             "deliveries_queue (state=?)",
@@ -222,6 +280,23 @@ func TestSQLitePlans(t *testing.T) {
 		"rollup_take":                 "((workspace_id,webhook_id,minute,node)>(?,?,?,?))",
 		"expire_rollups":              "rollups_age (step=? AND starts_at<?)",
 		"webhook_health_page":         "(workspace_id=? AND webhook_id=? AND step=?)",
+		"request_held":                "(workspace_id=? AND id=?)",
+		"request_finish":              "(workspace_id=? AND id=?)",
+		"request_get":                 "(workspace_id=? AND id=?)",
+		"request_requeue":             "(workspace_id=? AND id=?)",
+		"request_key_get":             "(source_id=? AND digest=?)",
+		"request_due_sources":         "requests_queue (source_id>?)",
+		"request_claim":               "requests_queue (source_id=? AND due_at<?)",
+		"request_newest":              "requests_source (source_id=?)",
+		"request_clear_page":          "requests_source (source_id=? AND id>? AND id<?)",
+		"request_clear":               "requests_source (source_id=? AND id>? AND id<?)",
+		"request_counts":              "(workspace_id=? AND webhook_id=? AND step=?)",
+		"source_calls":                "webhooks_source (source_id=?)",
+		"source_of":                   "(id=?)",
+		"source_by_uid":               "sources_uid (workspace_id=? AND uid=?)",
+		"source_older":                "sources_workspace (workspace_id=? AND id<?)",
+		"source_newer":                "sources_workspace (workspace_id=? AND id>?)",
+		"source_delete_gone":          "sources_deleted (deleted_at>? AND deleted_at<?)",
 	}
 	for name, text := range f.s.texts {
 		highest := 0
@@ -256,6 +331,28 @@ func TestSQLitePlans(t *testing.T) {
 			all := strings.Join(plan, "\n")
 			if !strings.Contains(all, "_1 (workspace_id=? AND id") || strings.Contains(within.text, ">=") && strings.Contains(all, "TEMP B-TREE") {
 				t.Errorf("within %s: %s", within.text, all)
+			}
+		}
+	}
+
+	for _, l := range contactListings(workspace, sqlite) {
+		for _, step := range f.sqlitePlan(l.text, l.args) {
+			first := strings.HasPrefix(step, "SEARCH contact") || strings.HasPrefix(step, "SEARCH memberships")
+			switch {
+			case strings.HasPrefix(step, "SCAN") && sqliteTable.MatchString(step), strings.HasPrefix(step, "USE TEMP B-TREE") && l.bounded,
+				first && l.bounded && !strings.Contains(step, " EXISTS ") && !strings.Contains(step, "id>?") && !strings.Contains(step, "id<?"):
+				t.Errorf("%s: %s", l.what, step)
+			}
+		}
+	}
+	for _, l := range requestListings(workspace, postroom.NewID[postroom.SourceKind](noon()), sqlite) {
+		last := ""
+		for _, step := range f.sqlitePlan(l.text, l.args) {
+			searched := strings.HasPrefix(last, "SEARCH requests") // what is sorted elsewhere is a page of each arm
+			switch last = step; {
+			case strings.HasPrefix(step, "SCAN requests"), searched && strings.HasPrefix(step, "USE TEMP B-TREE"),
+				strings.HasPrefix(step, "SEARCH requests") && l.bounded && !strings.Contains(step, "id>?") && !strings.Contains(step, "id<?"):
+				t.Errorf("%s: %s", l.what, step)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ type listing struct {
 	args               []any
 	driving            int                      // how many args the conditions have
 	states             []postroom.DeliveryState // one ordered arm for each, so that each can use the index of its state
+	either             []string                 // conditions without values, each of which makes an ordered arm in the same way
 	window             int                      // how many rows of each arm the filters look at; set before sql
 	index              string                   // for SQLite; empty to let it choose
 }
@@ -158,6 +159,13 @@ func (l *listing) together(arms []string, columns, end string) string {
 
 // arms are the queries, one for each state, that an index answers in the order of ids.
 func (l *listing) arms(columns string) []string {
+	if len(l.either) > 0 {
+		arms := make([]string, len(l.either))
+		for i, c := range l.either {
+			arms[i] = l.arm(columns, " AND "+c, l.index)
+		}
+		return arms
+	}
 	if len(l.states) == 0 {
 		return []string{l.arm(columns, "", l.index)}
 	}
@@ -195,7 +203,7 @@ func stateCondition(state postroom.DeliveryState) string {
 // looked finds how far a query has looked that found so many rows, and cuts off what lies beyond: there one arm has looked and
 // another has not. It is nil when the query looked at all that there is, or found a whole page.
 func looked[T any](ctx context.Context, s *Store, l *listing, found []T, limit int, id func(T) [16]byte) ([]T, *[16]byte, error) {
-	if len(l.filters) == 0 || len(found) >= limit && len(l.states) < 2 {
+	if len(l.filters) == 0 || len(found) >= limit && max(len(l.states), len(l.either)) < 2 {
 		return found, nil, nil
 	}
 	text, args := l.rest()

@@ -231,7 +231,7 @@ func typeTerm(workspace postroom.WorkspaceID, pattern string, exact, group byte)
 
 // committed notes what an op has stored. Only the committer calls it.
 func (x *logIndex) committed(o *op) {
-	if o.err != nil || o.pubs == nil && o.fins == nil && o.added == nil {
+	if o.err != nil || o.pubs == nil && o.fins == nil && o.whole == nil && o.added == nil {
 		return
 	}
 	x.mu.Lock()
@@ -245,6 +245,11 @@ func (x *logIndex) committed(o *op) {
 		}
 		x.live.attempt(f.Job.Event.WorkspaceID, f.Job.DeliveryID, f.Attempt.StatusCode, f.Outcome.State == postroom.StateSucceeded)
 		for _, p := range f.Also {
+			x.published(p)
+		}
+	}
+	if o.whole != nil && o.whole.Stored() {
+		for _, p := range o.whole.Publications {
 			x.published(p)
 		}
 	}

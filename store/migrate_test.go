@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -172,4 +173,65 @@ func TestCheckComesFirst(t *testing.T) {
 		}
 		f.must(f.s.Close())
 	})
+}
+
+// TestMigrateFilled migrates a database that an earlier version has filled: what was there is there, and what is new can be used.
+func TestMigrateFilled(t *testing.T) {
+	forEachDatabase(t, func(t *testing.T, db database) {
+		f := newFixture(t, nil)
+		d, driver, url := sqlite, "sqlite", db.path()
+		if !strings.HasPrefix(db.url, "sqlite:") {
+			d, driver, url = postgres, "pgx", db.url
+		}
+		old, err := sql.Open(driver, url)
+		f.must(err)
+		conn, err := old.Conn(f.ctx)
+		f.must(err)
+		all, err := migrations(d)
+		f.must(err)
+		_, err = applyMigrations(f.ctx, conn, d, all[:1], noon())
+		f.must(err)
+		workspace, webhook := postroom.NewID[postroom.WorkspaceKind](noon()), postroom.NewID[postroom.WebhookKind](noon())
+		zeros := strings.Repeat(", 0", 15)
+		for _, text := range []string{
+			"INSERT INTO workspaces (id, name, revision, created_at, updated_at) VALUES ($1, 'one', 7, 0, 0)",
+			`INSERT INTO webhooks (id, workspace_id, number, dialect, status, status_reason, status_at, settings, key_shown, version, created_at, updated_at)
+				VALUES ($2, $1, 1, 'standard', 'active', '', 0, '{"name":"old","events":["*"]}', 0, 1, 0, 0)`,
+			`INSERT INTO rollups_open (workspace_id, webhook_id, minute, node, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
+				b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15) VALUES ($1, $2, ` + fmt.Sprint(micros(noon())) + `, $2, 3, 2, 1, 0, 3, 9, 200, 1, 3` + zeros + `)`,
+			`INSERT INTO rollups (workspace_id, webhook_id, step, starts_at, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
+				b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15) VALUES ($1, $2, 60, ` + fmt.Sprint(micros(noon())) + `, 4, 4, 0, 0, 4, 9, 200, 1, 4` + zeros + `)`,
+		} {
+			text = strings.ReplaceAll(strings.ReplaceAll(text, "$1", hexLiteral(d, workspace[:])), "$2", hexLiteral(d, webhook[:]))
+			_, err := conn.ExecContext(f.ctx, text)
+			f.must(err)
+		}
+		f.must(errors.Join(conn.Close(), old.Close()))
+
+		f.s = db.open()
+		f.equal("what was applied", f.s.Applied(), names(t, d)[1:])
+		if w, err := f.s.Webhook(f.ctx, workspace, webhook, noon()); err != nil || w.Name != "old" || !w.SourceID.IsZero() || w.Action != 0 {
+			t.Errorf("the webhook is %+v, %v", w, err)
+		}
+		if subscriptions, _, err := f.s.Subscriptions(f.ctx, workspace); err != nil || len(subscriptions) != 1 {
+			t.Errorf("the subscriptions are %+v, %v", subscriptions, err)
+		}
+		if stats, err := f.s.Stats(f.ctx, workspace, webhook, noon(), at(time.Minute), time.Minute); err != nil || stats.Attempts != 7 || stats.Failed != 1 || stats.Refused != 0 {
+			t.Errorf("the statistics are %+v, %v", stats, err)
+		}
+		source := f.source(workspace)
+		c := f.commitOf(workspace, source, noon(), postroom.RequestProcessed, "k")
+		c.Publications = []*postroom.Publication{f.publication(workspace, noon(), postroom.StateFresh, webhook)}
+		f.commit(c)
+		if !f.hasRequest(c.Request) || !f.stored(c.Publications[0]) {
+			t.Error("a request was not stored")
+		}
+	})
+}
+
+func hexLiteral(d dialect, b []byte) string {
+	if d == postgres {
+		return fmt.Sprintf(`'\x%x'::bytea`, b)
+	}
+	return fmt.Sprintf("x'%x'", b)
 }

@@ -14,6 +14,7 @@ import (
 type op struct {
 	pubs   []*postroom.Publication
 	fins   []*postroom.Finish
+	whole  *wholeCommit
 	dues   []dueChange
 	claim  *claim
 	change func(q querier) error
@@ -78,28 +79,10 @@ func (o *op) rows() int {
 	if o.claim != nil {
 		n += o.claim.limit
 	}
-	return n
-}
-
-// A transaction takes all that waits, but not so much that the first in it waits long for the last.
-const maxRowsPerCommit = 2000
-
-// collect takes first and all ops that wait behind it.
-func collect(first *op, ops <-chan *op, batch []*op) []*op {
-	batch = append(batch[:0], first)
-	for rows := first.rows(); rows < maxRowsPerCommit; {
-		select {
-		case next, open := <-ops:
-			if !open {
-				return batch
-			}
-			batch = append(batch, next)
-			rows += next.rows()
-		default:
-			return batch
-		}
+	if o.whole != nil {
+		n += o.whole.rows()
 	}
-	return batch
+	return n
 }
 
 // guarded runs f and turns a panic in it into an error, so that one change cannot end the committer.

@@ -84,6 +84,10 @@ func (e explained) finish(ctx context.Context, fins []*postroom.Finish) error {
 	return e.explain(e.backend.finish(ctx, fins))
 }
 
+func (e explained) commitWhole(ctx context.Context, c *wholeCommit) error {
+	return e.explain(e.backend.commitWhole(ctx, c))
+}
+
 func (e explained) claim(ctx context.Context, c claim) ([]*postroom.Job, error) {
 	jobs, err := e.backend.claim(ctx, c)
 	return jobs, e.explain(err)

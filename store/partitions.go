@@ -13,7 +13,7 @@ import (
 	"github.com/postroom/postroom"
 )
 
-// A partition of events, deliveries and attempts holds one day, which is a range of ids. It is called after its table
+// A partition of events, deliveries, attempts and requests holds one day, which is a range of ids. It is called after its table
 // and its day: events_20260131.
 const (
 	partitionDay   = 24 * time.Hour
@@ -21,7 +21,7 @@ const (
 	partitionBack  = 2 // days that are made for clocks that go back
 )
 
-func partitionedTables() []string { return []string{"attempts", "deliveries", "events"} }
+func partitionedTables() []string { return []string{"attempts", "deliveries", "events", "requests"} }
 
 func (s *postgresStore) maintain(ctx context.Context, now time.Time) error {
 	return s.locked(ctx, func(conn *sql.Conn) error { return makePartitions(ctx, conn, now) })
@@ -63,7 +63,7 @@ func partitions(ctx context.Context, conn *sql.Conn) (map[string]bool, error) {
 	err := querier{conn: conn}.eachText(ctx, "partitions",
 		`SELECT c.relname, i.inhrelid IS NOT NULL FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
 		WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'events'::regclass)
-		AND c.relkind = 'r' AND c.relname ~ '^(attempts|deliveries|events)_[0-9]{8}$'`,
+		AND c.relkind = 'r' AND c.relname ~ '^(attempts|deliveries|events|requests)_[0-9]{8}$'`,
 		func(row func(...any) error) error {
 			var name string
 			var attached bool

@@ -40,7 +40,7 @@ func TestPartitions(t *testing.T) {
 
 	info, err := f.s.Info(f.ctx)
 	f.must(err)
-	if info.Detail != "30 partitions" {
+	if info.Detail != "40 partitions" {
 		t.Errorf("the database says %q", info.Detail)
 	}
 
@@ -88,8 +88,8 @@ func TestPartitions(t *testing.T) {
 			t.Errorf("the oldest day of %s is %s", table, days[0])
 		}
 	}
-	if dropped != 3 {
-		t.Errorf("%d partitions were dropped, want 3", dropped)
+	if dropped != 4 {
+		t.Errorf("%d partitions were dropped, want 4", dropped)
 	}
 	if n := f.number("SELECT count(*) FROM pg_class WHERE relname = 'events_20260115'"); n != 0 {
 		t.Error("the partition was detached and not dropped")

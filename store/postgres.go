@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,9 @@ type postgresStore struct {
 	metrics *Metrics
 	pool    *pgxpool.Pool
 	db      *sql.DB // the same connections, for the named SQL
+
+	node  postroom.NodeID
+	alone atomic.Uint32 // commits that had a transaction of their own
 
 	mu      sync.RWMutex // guards the sending to ops against its closing
 	closed  bool
@@ -61,7 +65,7 @@ func openPostgres(ctx context.Context, url string, texts map[string]string, c Co
 	if err != nil {
 		return nil, nil, named("PostgreSQL", err)
 	}
-	s := &postgresStore{texts: texts, metrics: metrics, pool: pool, db: stdlib.OpenDBFromPool(pool), ops: make(chan *op, 4096)}
+	s := &postgresStore{texts: texts, metrics: metrics, pool: pool, db: stdlib.OpenDBFromPool(pool), node: c.Node, ops: make(chan *op, 4096)}
 	s.db.SetMaxIdleConns(0) // the pool keeps them
 	var applied []string
 	if !c.ReadOnly {
@@ -190,13 +194,17 @@ func (s *postgresStore) purged(context.Context) error { return nil }
 // run is one committer.
 func (s *postgresStore) run(node postroom.NodeID) {
 	defer s.stopped.Done()
-	var batch []*op
-	for first := range s.ops {
-		batch = collect(first, s.ops, batch)
-		s.commit(node, batch)
-		for i, o := range batch {
+	gather, took := newGatherer(s.ops), time.Duration(0)
+	for batch := gather.next(took); len(batch) > 0; batch = gather.next(took) {
+		began := time.Now()
+		for rest := batch; len(rest) > 0; {
+			var now []*op
+			now, rest = apart(rest)
+			s.commit(node, now)
+		}
+		took = time.Since(began)
+		for _, o := range batch {
 			close(o.done)
-			batch[i] = nil
 		}
 	}
 }
@@ -215,6 +223,8 @@ func (s *postgresStore) commit(node postroom.NodeID, batch []*op) {
 		return
 	case noPartition(err) && batch[0].pubs != nil:
 		err = s.publishOnNewDay(batch[0].pubs)
+	case noPartition(err) && batch[0].whole != nil:
+		err = s.commitOnNewDay(postgresBatch{node: node, wholes: []*wholeCommit{batch[0].whole}})
 	case noPartition(err) && batch[0].fins != nil:
 		err = s.finishWhatIsThere(node, batch[0].fins)
 	}
@@ -289,6 +299,9 @@ func (s *postgresStore) commitTogether(node postroom.NodeID, batch []*op) error 
 		work.pubs = append(work.pubs, o.pubs...)
 		work.fins = append(work.fins, o.fins...)
 		work.dues = append(work.dues, o.dues...)
+		if o.whole != nil {
+			work.wholes = append(work.wholes, o.whole)
+		}
 	}
 	if err := guarded(func() error { return s.attemptCommit(work) }); err != nil {
 		s.metrics.failed()
@@ -308,7 +321,8 @@ func (s *postgresStore) info(ctx context.Context) (Info, error) {
 	}
 	info.ClockAhead = theirs.Sub(before.Add(time.Since(before) / 2))
 	err := s.db.QueryRowContext(ctx, `SELECT current_setting('server_version'), pg_database_size(current_database()),
-		(SELECT count(*) FROM pg_inherits WHERE inhparent IN (to_regclass('events'), to_regclass('deliveries'), to_regclass('attempts')))`).
+		(SELECT count(*) FROM pg_inherits WHERE inhparent IN (to_regclass('events'), to_regclass('deliveries'), to_regclass('attempts'),
+			to_regclass('requests')))`).
 		Scan(&info.Version, &info.SizeBytes, &partitions)
 	info.Detail = fmt.Sprintf("%d partitions", partitions)
 	return info, err

@@ -22,11 +22,13 @@ type postgresBatch struct {
 	pubs []*postroom.Publication
 	fins []*postroom.Finish
 	dues []dueChange
+	// What is stored whole or not at all; see commit_request.go.
+	wholes []*wholeCommit
 }
 
-// attemptCommit commits the batch, without the publications that it marks as duplicates or stale. All transactions touch
-// keys, events, deliveries and rollups in this order, and each in a sorted one, so that two cannot wait for each other in
-// a circle.
+// attemptCommit commits the batch, without the publications that it marks as duplicates or stale, and without the commits that it
+// marks as refused. All transactions touch keys, requests, events, deliveries and rollups in this order, and each in a sorted one, so that
+// two cannot wait for each other in a circle.
 func (s *postgresStore) attemptCommit(work postgresBatch) error {
 	// The outcome of a commit must be known, so nobody's cancellation ends it; a dead database does.
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
@@ -36,8 +38,20 @@ func (s *postgresStore) attemptCommit(work postgresBatch) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errStale):
-			work.pubs = dropStale(work.pubs)
+		case errors.Is(err, errStale), errors.Is(err, errNotAll):
+			if work = work.withoutRefused(); work.empty() {
+				return nil
+			}
+			continue
+		case errors.Is(err, errKeysTaken):
+			if err = s.lookUpKeys(ctx, work.wholes); err == nil {
+				if work = work.withoutRefused(); work.empty() {
+					return nil
+				}
+				continue
+			}
+		}
+		switch {
 		case try < maxTries && (errors.Is(err, errRaced) || passing(err) || !committing && lostConnection(err)):
 			backOff(try)
 		default:
@@ -65,21 +79,25 @@ func dropStale(pubs []*postroom.Publication) []*postroom.Publication {
 
 // commitOnce tries to commit the batch. Until committing, nothing of it can have been stored.
 func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (committing bool, err error) {
-	tx, err := s.pool.Begin(ctx)
+	tx, q, end, err := s.begin(ctx, work)
 	if err != nil {
 		return false, err
 	}
-	// Does nothing after the commit. The connection may be gone: then so is the transaction.
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	// Rolls nothing back after the commit. The connection may be gone: then so is the transaction.
+	defer end()
+	for _, c := range work.wholes {
+		c.reset()
+	}
+	all := work.publications()
 	batch := &pgx.Batch{}
 	queueOrderLocks(batch, work.orderKeys())
-	if len(work.pubs) > 0 || slices.ContainsFunc(work.fins, func(f *postroom.Finish) bool { return f.Doubtful }) {
+	if len(all) > 0 || slices.ContainsFunc(work.fins, func(f *postroom.Finish) bool { return f.Doubtful }) {
 		if err := send(ctx, tx, batch); err != nil { // what is looked up next must have waited for the locks
 			return false, err
 		}
 		batch = &pgx.Batch{}
 	}
-	pubs, err := takeKeys(ctx, tx, work.pubs)
+	pubs, err := takeKeys(ctx, tx, all)
 	if err != nil {
 		return false, err
 	}
@@ -90,7 +108,11 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err != nil {
 		return false, err
 	}
+	if err := writeAlone(ctx, q, work.wholes); err != nil {
+		return false, err
+	}
 	queueRevisions(batch, pubs)
+	s.queueWholes(batch, work)
 	queueEvents(batch, pubs, ends)
 	s.queueFinishes(batch, work)
 	queueDues(batch, work.dues)
@@ -105,7 +127,8 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err := send(ctx, tx, after); err != nil {
 		return false, err
 	}
-	failpoint.HitIf(len(pubs) > 0, failpoint.PublishInTransaction)
+	failpoint.HitIf(len(work.pubs) > 0, failpoint.PublishInTransaction)
+	failpoint.HitIf(len(work.wholes) > 0, failpoint.CommitInTransaction)
 	failpoint.HitIf(len(work.fins) > 0, failpoint.RecordInTransaction)
 	for _, c := range work.dues {
 		failpoint.Hit(c.failpoint())
@@ -361,13 +384,7 @@ func (s *postgresStore) queueFinishes(batch *pgx.Batch, work postgresBatch) {
 		})
 		return err
 	})
-	for _, sum := range sums.sorted() {
-		args := []any{sum.workspace[:], sum.webhook[:], sum.startsAt, work.node[:]}
-		for _, value := range sum.values() {
-			args = append(args, value)
-		}
-		batch.Queue(s.texts["rollup_add"], args...)
-	}
+	s.queueRollups(batch, work.node, &sums)
 }
 
 // queueConsequences does what results mean beyond their deliveries: for the health of webhooks, for their status, and which
@@ -376,10 +393,13 @@ func (s *postgresStore) queueConsequences(ctx context.Context, tx pgx.Tx, batch 
 	health := map[postroom.WebhookID]*postroom.Finish{}
 	var caused []*postroom.Publication
 	for _, f := range fins {
+		workspace := f.Job.Event.WorkspaceID
 		if f.Lost {
+			if f.Attempt != nil { // of what was erased meanwhile nothing is kept
+				batch.Queue(s.texts["attempt_delete_orphan"], workspace[:], f.Job.DeliveryID[:], int64(f.Job.Claim))
+			}
 			continue
 		}
-		workspace := f.Job.Event.WorkspaceID
 		if f.Outcome.Stop != "" {
 			batch.Queue(s.texts["workspace_touch"], workspace[:])
 			batch.Queue(s.texts["webhook_stop"], workspace[:], f.Job.WebhookID[:], string(f.Outcome.Stop), f.Outcome.Reason, finishValues(f).now)

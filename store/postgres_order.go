@@ -13,7 +13,7 @@ import (
 
 // orderKeys are the order keys that a transaction is about: of what it publishes, of what it ends, and of what that causes.
 func (w postgresBatch) orderKeys() (keys []orderKey) {
-	keys = append(keys, keysOf(w.pubs)...)
+	keys = append(keys, keysOf(w.publications())...)
 	for _, f := range w.fins {
 		if k, ends := frees(f); ends {
 			keys = append(keys, k)

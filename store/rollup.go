@@ -27,7 +27,8 @@ type rollup struct {
 }
 
 // rollupKey says what a rollup sums. The zero webhook stands for the whole workspace, so that what it did need not be added up
-// from what each of its webhooks did.
+// from what each of its webhooks did. The id of a source, in place of a webhook's, stands for its requests; they are no part of the
+// workspace's own row.
 type rollupKey struct {
 	workspace postroom.WorkspaceID
 	webhook   postroom.WebhookID
@@ -45,16 +46,17 @@ type sums struct {
 	statusCode                           int64
 	at                                   int64
 	classes                              [16]int64
+	duplicates, refused                  int64 // of sources
 }
 
 // values are the sums as the texts take them.
 func (s *sums) values() []driver.Value {
-	v := make([]driver.Value, 0, 8+len(s.classes))
+	v := make([]driver.Value, 0, 10+len(s.classes))
 	v = append(v, s.attempts, s.succeeded, s.failed, s.retried, s.answered, s.latencyUs, s.statusCode, s.at)
 	for _, n := range s.classes {
 		v = append(v, n)
 	}
-	return v
+	return append(v, s.duplicates, s.refused)
 }
 
 // dest are where the columns of a row go.
@@ -63,7 +65,7 @@ func (s *sums) dest() []any {
 	for i := range s.classes {
 		d = append(d, &s.classes[i])
 	}
-	return d
+	return append(d, &s.duplicates, &s.refused)
 }
 
 // plus adds other sums; the newer attempt's status stays.
@@ -80,6 +82,8 @@ func (s *sums) plus(o *sums) {
 	for i, n := range o.classes {
 		s.classes[i] += n
 	}
+	s.duplicates += o.duplicates
+	s.refused += o.refused
 }
 
 // rollups sums the attempts of one transaction. The zero value is empty and ready.
@@ -128,14 +132,19 @@ func (r *rollups) sumsOf(f *postroom.Finish) sums {
 		one.retried = 1
 	}
 	if a.StatusCode != 0 {
-		one.answered, one.latencyUs = 1, a.Phases.Total.Microseconds()
-		class := 0
-		for class < len(r.bounds) && a.Phases.Total > r.bounds[class] {
-			class++
-		}
-		one.classes[class] = 1
+		one.took(a.Phases.Total, &r.bounds)
 	}
 	return one
+}
+
+// took notes how long one took that was answered.
+func (s *sums) took(d time.Duration, bounds *[15]time.Duration) {
+	s.answered, s.latencyUs = 1, d.Microseconds()
+	class := 0
+	for class < len(bounds) && d > bounds[class] {
+		class++
+	}
+	s.classes[class] = 1
 }
 
 // sorted gives the sums in one order for all transactions, so that two of them cannot wait for each other in a circle.

@@ -44,6 +44,7 @@ func (s *Store) Stats(ctx context.Context, workspace postroom.WorkspaceID, webho
 		stats.Series = append(stats.Series, steps[i].point(after.Add(time.Duration(i)*step)))
 	}
 	stats.Attempts, stats.Succeeded, stats.Failed, stats.Retried = total.attempts, total.succeeded, total.failed, total.retried
+	stats.Duplicates, stats.Refused = total.duplicates, total.refused
 	if total.attempts > 0 {
 		rate := float64(total.succeeded) / float64(total.attempts)
 		stats.SuccessRate, stats.LastStatus, stats.LastAt = &rate, int(total.statusCode), timestamp(&total.at)
@@ -53,7 +54,8 @@ func (s *Store) Stats(ctx context.Context, workspace postroom.WorkspaceID, webho
 }
 
 func (s *sums) point(at time.Time) postroom.StatsPoint {
-	p := postroom.StatsPoint{At: postroom.Timestamp{Time: at}, Attempts: s.attempts, Succeeded: s.succeeded, Failed: s.failed, Retried: s.retried}
+	p := postroom.StatsPoint{At: postroom.Timestamp{Time: at}, Attempts: s.attempts, Succeeded: s.succeeded, Failed: s.failed, Retried: s.retried,
+		Duplicates: s.duplicates, Refused: s.refused}
 	if s.answered > 0 {
 		latency := s.latency()
 		p.LatencyMs = &latency

@@ -90,6 +90,9 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 			return fail(err)
 		}
 		failpoint.Hit(failpoint.TakeOverCommitted)
+		if _, err := s.writer.querier.exec(ctx, "request_take_over", now); err != nil {
+			return fail(err)
+		}
 		if _, err := s.writer.querier.exec(ctx, "replay_void"); err != nil {
 			return fail(err)
 		}
@@ -168,14 +171,14 @@ func quickCheck(ctx context.Context, conn *sql.Conn) error {
 // run is the committer.
 func (s *sqliteStore) run() {
 	defer close(s.stopped)
-	var batch []*op
-	for first := range s.ops {
-		batch = collect(first, s.ops, batch)
+	gather, took := newGatherer(s.ops), time.Duration(0)
+	for batch := gather.next(took); len(batch) > 0; batch = gather.next(took) {
+		began := time.Now()
 		s.writer.commit(batch)
-		for i, o := range batch {
+		took = time.Since(began)
+		for _, o := range batch {
 			s.index.committed(o)
 			close(o.done)
-			batch[i] = nil
 		}
 		if s.index.live.full() {
 			s.segment()
@@ -224,6 +227,10 @@ func (s *sqliteStore) publish(_ context.Context, pubs []*postroom.Publication) e
 
 func (s *sqliteStore) finish(_ context.Context, fins []*postroom.Finish) error {
 	return s.submit(&op{fins: fins})
+}
+
+func (s *sqliteStore) commitWhole(_ context.Context, c *wholeCommit) error {
+	return s.submit(&op{whole: c})
 }
 
 func (s *sqliteStore) setDue(_ context.Context, changes []dueChange) error {

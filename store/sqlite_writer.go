@@ -30,6 +30,7 @@ type sqliteWriter struct {
 	deliveryFinish, setDue, attemptInsert            stmt
 	rollupAdd, webhookStop, workspaceTouch, eventGet stmt
 	healthPut, healthDelete, orderLast, orderPromote stmt
+	commitStatements
 }
 
 // stmt is a prepared statement of the driver, with room for its arguments.
@@ -53,6 +54,10 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 		{&w.healthPut, "webhook_health_put", ""}, {&w.healthDelete, "webhook_health_delete", ""},
 		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_get", ""},
 		{&w.orderLast, "order_last", ""}, {&w.orderPromote, "order_promote", ""},
+		{&w.savepoint, "savepoint", "SAVEPOINT whole"}, {&w.backTo, "back to savepoint", "ROLLBACK TO whole"}, {&w.release, "release savepoint", "RELEASE whole"},
+		{&w.requestInsert, "request_insert", ""}, {&w.requestHeld, "request_held", ""}, {&w.requestEnd, "request_finish", ""},
+		{&w.requestKeyPut, "request_key_put", ""}, {&w.requestKeyGet, "request_key_get", ""},
+		{&w.sourceHealthPut, "source_health_put", ""}, {&w.sourceHealthDelete, "source_health_delete", ""},
 	}
 	err := conn.Raw(func(dc any) error {
 		c, ok := dc.(driver.ConnPrepareContext)
@@ -188,6 +193,8 @@ func (w *sqliteWriter) apply(o *op, shared bool) error {
 			}
 		}
 		failpoint.Hit(failpoint.RecordInTransaction)
+	case o.whole != nil:
+		return w.commitWhole(o.whole)
 	case o.dues != nil:
 		for _, d := range o.dues {
 			if _, err := w.setDue.exec(d.workspace[:], d.id[:], int64(d.claim), int64(d.state), micros(d.due)); err != nil {
@@ -300,7 +307,13 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 		return err
 	}
 	f.Lost, f.Next = touched == 0, false
-	if f.Attempt != nil {
+	logged := f.Attempt != nil
+	if logged && f.Lost { // of what was erased meanwhile nothing is kept
+		if logged, err = w.there(f.Job); err != nil {
+			return err
+		}
+	}
+	if logged {
 		added, err := w.attemptInsert.exec(v.attempt()...)
 		if err != nil {
 			return err
@@ -320,6 +333,15 @@ func (w *sqliteWriter) finish(f *postroom.Finish) error {
 		f.Next = freed > 0
 	}
 	return w.follow(f, v.now)
+}
+
+// there tells whether the delivery of a job still exists.
+func (w *sqliteWriter) there(j *postroom.Job) (found bool, err error) {
+	err = w.querier.each(context.Background(), "delivery_there", func(func(...any) error) error {
+		found = true
+		return nil
+	}, j.Event.WorkspaceID, j.DeliveryID)
+	return found, err
 }
 
 // follow does what a result means beyond its delivery: for the health of the webhook, for its status, and which events it

@@ -54,6 +54,7 @@ type backend interface {
 
 	publish(ctx context.Context, pubs []*postroom.Publication) error
 	finish(ctx context.Context, fins []*postroom.Finish) error
+	commitWhole(ctx context.Context, c *wholeCommit) error
 	claim(ctx context.Context, c claim) ([]*postroom.Job, error)
 	add(ctx context.Context, a addedDeliveries) error
 	setDue(ctx context.Context, changes []dueChange) error

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,31 @@ func TestTenants(t *testing.T) {
 		leased := f.leased(theirs, noon(), webhook)[0]
 		event, delivery := waiting.Event.ID, waiting.Deliveries[0].ID
 
+		src := f.newSource(theirs)
+		src.UID = &uid
+		call := f.calling(&src, "https://example.com/call")
+		f.must(f.s.CreateSource(f.ctx, &src, []postroom.StoredWebhook{call}))
+		kept, retried := f.commitOf(theirs, src.ID, noon(), postroom.RequestProcessed, "k"), f.commitOf(theirs, src.ID, at(24*time.Hour), postroom.RequestRetry)
+		retried.Health = &postroom.SourceHealth{Failures: 1, FailingSince: stamp(noon())}
+		f.commit(kept, retried)
+		held := f.commitOf(theirs, src.ID, noon(), postroom.RequestWaiting)
+		f.commit(held)
+		claimed := f.claimRequests(noon(), 1)[0]
+
 		replay := f.replay(theirs, postroom.ReplayFilter{Before: at(time.Hour)})
+
+		list, ada := f.list(theirs, "News"), f.wholeContact(theirs, "ada@example.com")
+		list.UID = &uid
+		ada.Lists = []postroom.Membership{on(list, postroom.MemberSubscribed)}
+		_, err = f.s.UpdateList(f.ctx, theirs, list.ID, noon(), func(l *postroom.List) error { l.UID = &uid; return nil })
+		f.must(err)
+		first := create(ada)
+		first.Consents = []postroom.Consent{{At: stamp(noon()), ContactID: ada.ID, To: "subscribed", Origin: postroom.OriginAPI}}
+		f.writeContacts(first)
+		f.must(f.s.PutField(f.ctx, theirs, postroom.Field{Name: "size", Type: postroom.FieldText}, noon()))
+		report, entry := f.newImport(theirs), f.auditEntry(theirs, "a", "b")
+		f.must(f.s.CreateImport(f.ctx, report))
+		f.must(f.s.write(f.ctx, func(q querier) error { return writeAudit(f.ctx, q, []postroom.AuditEntry{entry}) }))
 
 		before := f.dump()
 		notFound := func(err error) error {
@@ -54,7 +79,8 @@ func TestTenants(t *testing.T) {
 		}
 		keep := func(*postroom.StoredWebhook) error { return nil }
 		called := map[string]bool{ // these make something of a workspace's own, or are about itself
-			"CreateEventType": true, "BeginIdempotent": true, "Workspace": true, "RenameWorkspace": true, "Revision": true,
+			"CreateEventType": true, "BeginIdempotent": true, "Workspace": true, "RenameWorkspace": true, "Revision": true, "PutField": true,
+			"CountRefused": true,
 		}
 		for _, call := range []struct {
 			what string
@@ -206,6 +232,62 @@ func TestTenants(t *testing.T) {
 				}
 				return err
 			}},
+			{"FindContacts", func() error {
+				all, err := f.s.FindContacts(f.ctx, mine, []postroom.ContactRef{{ID: ada.ID}, {Email: ada.Email}, {UID: *ada.UID}, {Phone: ada.Phone}})
+				return empty(len(slices.DeleteFunc(all, func(c *postroom.Contact) bool { return c == nil })), err)
+			}},
+			{"Contact", func() error { _, err := f.s.Contact(f.ctx, mine, ada.ID); return notFound(err) }},
+			{"Contacts", func() error {
+				for _, filter := range []postroom.ContactFilter{{}, {Email: ada.Email}, {Phone: ada.Phone}, {Status: ada.Status}, {Tag: "vip"}, {List: list.ID}, {Text: "ada"}, {Text: "example"}, {Field: "points", Value: "12345678901234567890123"}} {
+					all, _, err := f.s.Contacts(f.ctx, mine, filter, nil, 10)
+					if err := empty(len(all), err); err != nil {
+						return err
+					}
+				}
+				return nil
+			}},
+			{"Consents", func() error { all, err := f.s.Consents(f.ctx, mine, ada.ID); return empty(len(all), err) }},
+			{"EraseContact", func() error {
+				wrong := ada
+				wrong.WorkspaceID = mine
+				return notFound(f.s.EraseContact(f.ctx, mine, wrong, f.auditEntry(mine, "contact.erased", ""), noon(), nil))
+			}},
+			{"contacts that are written with a wrong workspace", func() error {
+				wrong := changed(ada, func(c *postroom.Contact) { c.WorkspaceID = mine })
+				stale, err := f.tryWrite([]postroom.ContactWrite{wrong})
+				if !stale {
+					return errors.New("it was stored")
+				}
+				return err
+			}},
+			{"List", func() error { _, err := f.s.List(f.ctx, mine, list.ID); return notFound(err) }},
+			{"ListByUID", func() error { _, err := f.s.ListByUID(f.ctx, mine, uid); return notFound(err) }},
+			{"ListsNamed", func() error {
+				all, err := f.s.ListsNamed(f.ctx, mine, []string{"News", list.ID.String()})
+				return empty(len(all), err)
+			}},
+			{"Lists", func() error { all, err := f.s.Lists(f.ctx, mine, nil, 10); return empty(len(all), err) }},
+			{"newer Lists", func() error {
+				all, err := f.s.Lists(f.ctx, mine, &postroom.Cursor{Newer: true}, 10)
+				return empty(len(all), err)
+			}},
+			{"UpdateList", func() error {
+				_, err := f.s.UpdateList(f.ctx, mine, list.ID, noon(), func(*postroom.List) error { return nil })
+				return notFound(err)
+			}},
+			{"DeleteList", func() error { return notFound(f.s.DeleteList(f.ctx, mine, list.ID, noon(), nil)) }},
+			{"Tags", func() error { all, err := f.s.Tags(f.ctx, mine, "", 10); return empty(len(all), err) }},
+			{"Tag", func() error { _, err := f.s.Tag(f.ctx, mine, "vip"); return notFound(err) }},
+			{"Fields", func() error { all, err := f.s.Fields(f.ctx, mine); return empty(len(all), err) }},
+			{"DeleteField", func() error { return notFound(f.s.DeleteField(f.ctx, mine, "size")) }},
+			{"Import", func() error { _, err := f.s.Import(f.ctx, mine, report.ID); return notFound(err) }},
+			{"Imports", func() error { all, err := f.s.Imports(f.ctx, mine, nil, 10); return empty(len(all), err) }},
+			{"UpdateImport with a wrong workspace", func() error {
+				wrong := report
+				wrong.WorkspaceID = mine
+				return notFound(f.s.UpdateImport(f.ctx, wrong))
+			}},
+			{"Audit", func() error { all, err := f.s.Audit(f.ctx, mine, nil, 10); return empty(len(all), err) }},
 			{"Stats", func() error {
 				s, err := f.s.Stats(f.ctx, mine, webhook, at(-time.Hour), at(time.Hour), time.Minute)
 				return empty(int(s.Attempts), err)
@@ -227,6 +309,57 @@ func TestTenants(t *testing.T) {
 				wrong := *leased
 				wrong.Event = &postroom.Event{ID: leased.Event.ID, WorkspaceID: mine}
 				return errors.Join(f.s.Renew(f.ctx, []*postroom.Job{&wrong}, at(5*time.Hour)), f.s.Release(f.ctx, []*postroom.Job{&wrong}, noon()))
+			}},
+			{"Source", func() error { _, err := f.s.Source(f.ctx, mine, src.ID); return notFound(err) }},
+			{"SourceByUID", func() error { _, err := f.s.SourceByUID(f.ctx, mine, uid); return notFound(err) }},
+			{"Sources", func() error { all, err := f.s.Sources(f.ctx, mine, nil, 10); return empty(len(all), err) }},
+			{"newer Sources", func() error {
+				all, err := f.s.Sources(f.ctx, mine, &postroom.Cursor{Newer: true}, 10)
+				return empty(len(all), err)
+			}},
+			{"UpdateSource", func() error {
+				_, err := f.s.UpdateSource(f.ctx, mine, src.ID, noon(), func(*postroom.StoredSource) ([]postroom.StoredWebhook, error) { return nil, nil })
+				return notFound(err)
+			}},
+			{"DeleteSource", func() error { return notFound(f.s.DeleteSource(f.ctx, mine, src.ID, noon(), keepSource)) }},
+			{"Request", func() error { _, err := f.s.Request(f.ctx, mine, kept.Request.ID); return notFound(err) }},
+			{"Requests", func() error {
+				for _, status := range append(postroom.RequestStatuses(), "") {
+					for _, filter := range []postroom.RequestFilter{{Status: status}, {Status: status, Source: src.ID}} {
+						if all, _, err := f.s.Requests(f.ctx, mine, filter, nil, 10); err != nil || len(all) != 0 {
+							return errors.Join(err, errors.New("something was found"))
+						}
+					}
+				}
+				return nil
+			}},
+			{"RetryRequest", func() error {
+				done, err := f.s.RetryRequest(f.ctx, mine, kept.Request.ID, noon())
+				if done {
+					return errors.New("it is processed again")
+				}
+				return err
+			}},
+			{"ClearRequests", func() error {
+				n, err := f.s.ClearRequests(f.ctx, mine, src.ID, func(int64) {})
+				return empty(int(n), err)
+			}},
+			{"RequestCounts", func() error {
+				counts, err := f.s.RequestCounts(f.ctx, mine, []postroom.SourceID{src.ID})
+				return empty(int(counts[src.ID].Total), err)
+			}},
+			{"SourceStats", func() error {
+				s, err := f.s.SourceStats(f.ctx, mine, src.ID, at(-time.Hour), at(time.Hour), time.Minute)
+				return empty(int(s.Attempts), err)
+			}},
+			{"Commit of a claim with a wrong workspace", func() error {
+				wrong := *claimed
+				wrong.WorkspaceID, wrong.State = mine, postroom.RequestProcessed
+				c := &postroom.Commit{Request: &wrong}
+				if err := f.s.Commit(f.ctx, c); err != nil || !c.Lost {
+					return errors.Join(err, errors.New("the result counts"))
+				}
+				return nil
 			}},
 			{"DeleteWorkspace", func() error { return f.s.DeleteWorkspace(f.ctx, mine) }},
 		} {
@@ -265,6 +398,9 @@ func TestTenants(t *testing.T) {
 		if held, err := f.s.BeginIdempotent(f.ctx, again, "k", digest("body"), noon(), at(time.Hour)); err != nil || held != nil {
 			t.Errorf("the other workspace's key holds %v, %v", held, err)
 		}
+		ada.ID, ada.WorkspaceID, ada.Lists = postroom.NewID[postroom.ContactKind](noon()), again, nil
+		f.writeContacts(create(ada))
+		f.list(again, "News")
 		p := f.publication(again, noon(), postroom.StateFresh)
 		p.Event.UID, p.Keys = uid, []string{"u:same"}
 		f.publish(p)

@@ -32,7 +32,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w *postroom.StoredWebhook, se
 }
 
 // settingsJSON writes settings as JSON. A template in them stays as it was written, but for white space.
-func settingsJSON(s postroom.WebhookSettings) ([]byte, error) {
+func settingsJSON(s any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -125,8 +125,12 @@ func scanWebhook(row func(...any) error) (w postroom.StoredWebhook, err error) {
 	var uid *string
 	var settings []byte
 	var since, created, updated int64
-	if err := row(&w.ID, &w.WorkspaceID, &w.Number, &uid, &w.Status, &w.StatusReason, &since, &settings, &w.SealedAuth, &w.KeyShown, &w.Version, &created, &updated, &w.Secrets); err != nil {
+	var action *int64
+	if err := row(&w.ID, &w.WorkspaceID, &w.Number, &uid, &w.Status, &w.StatusReason, &since, &settings, &w.SealedAuth, &w.KeyShown, &w.Version, &created, &updated, &w.Secrets, &w.SourceID, &action); err != nil {
 		return w, err
+	}
+	if action != nil {
+		w.Action = int(*action)
 	}
 	if err := json.Unmarshal(settings, &w.WebhookSettings); err != nil {
 		return w, fmt.Errorf("the settings of webhook %s cannot be read: %w", w.ID, err)
@@ -210,16 +214,20 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace postroom.WorkspaceI
 		if err := check(w); err != nil {
 			return err
 		}
-		if _, err := q.exec(ctx, "webhook_set_deleted", workspace, id, micros(now)); err != nil {
-			return err
-		}
-		if _, err := q.exec(ctx, "webhook_health_delete", workspace, id); err != nil {
-			return err
-		}
-		_, err = q.exec(ctx, "webhook_secret_delete_all", workspace, id)
-		return err
+		return hideWebhook(ctx, q, workspace, id, now)
 	})
 	return notFound(err, "webhook", id.String())
+}
+
+func hideWebhook(ctx context.Context, q querier, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time) error {
+	if _, err := q.exec(ctx, "webhook_set_deleted", workspace, id, micros(now)); err != nil {
+		return err
+	}
+	if _, err := q.exec(ctx, "webhook_health_delete", workspace, id); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, "webhook_secret_delete_all", workspace, id)
+	return err
 }
 
 // Subscriptions gives what matching needs of all webhooks of a workspace, and the revision that it belongs to.

@@ -60,16 +60,17 @@ func (s *Store) RenameWorkspace(ctx context.Context, id postroom.WorkspaceID, na
 	})
 }
 
-// purgeStep is how many deliveries or events one transaction of a deletion takes.
+// purgeStep is how many deliveries, events or requests one transaction of a deletion takes.
 const purgeStep = 200
 
-// DeleteWorkspace deletes a workspace with all that belongs to it: first its keys and webhooks, so that nothing new
-// comes, then the rest in small steps.
+// DeleteWorkspace deletes a workspace with all that belongs to it: first its keys, webhooks and sources, so that nothing
+// new comes, then the rest in small steps.
 func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) error {
 	if _, err := s.Workspace(ctx, id); err != nil {
 		return err
 	}
-	if err := s.execAll(ctx, id, "key_delete_all", "purge_secrets", "purge_health", "purge_replays", "purge_webhooks", "event_type_delete_all", "idempotency_delete_all", "workspace_touch"); err != nil {
+	if err := s.execAll(ctx, id, "key_delete_all", "purge_secrets", "purge_health", "purge_replays", "purge_webhooks", "close_sources", "purge_source_health",
+		"event_type_delete_all", "idempotency_delete_all", "workspace_touch"); err != nil {
 		return err
 	}
 	for more := true; more; {
@@ -82,7 +83,11 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 				return err
 			}
 			events, err := q.exec(ctx, "purge_events", id, purgeStep)
-			more = deliveries > 0 || events > 0
+			if err != nil {
+				return err
+			}
+			requests, err := q.exec(ctx, "purge_requests", id, purgeStep)
+			more = deliveries > 0 || events > 0 || requests > 0
 			return err
 		})
 		if err != nil {
@@ -92,7 +97,21 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 	if err := s.purged(ctx); err != nil {
 		return err
 	}
-	return s.execAll(ctx, id, "purge_rollups_open", "purge_rollups", "purge_event_keys", "workspace_delete")
+	if err := s.purgeContacts(ctx, id); err != nil {
+		return err
+	}
+	return s.execAll(ctx, id, "purge_rollups_open", "purge_rollups", "purge_event_keys", "purge_request_keys", "purge_sources", "workspace_delete")
+}
+
+// purgeContacts deletes a workspace's contacts with all that is theirs, and what the workspace keeps beside them.
+func (s *Store) purgeContacts(ctx context.Context, id postroom.WorkspaceID) error {
+	err := s.eachContact(ctx, nil, func(q querier) ([]postroom.ContactID, error) {
+		return contactsIn(ctx, q, "purge_contacts_page", id, contactStep)
+	}, func(q querier, contacts []postroom.ContactID) error { return removeContacts(ctx, q, id, contacts) })
+	if err != nil {
+		return err
+	}
+	return s.execAll(ctx, id, "purge_tag_counts", "purge_list_counts", "purge_lists", "purge_fields", "purge_imports", "purge_audit", "purge_erasures")
 }
 
 // execAll runs named texts, whose only parameter is the workspace, in one transaction.

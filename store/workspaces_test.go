@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -43,7 +44,11 @@ func testWorkspaces(f *fixture) {
 func workspaceColumns() map[string]string {
 	return map[string]string{"workspaces": "id", "keys": "workspace_id", "event_types": "workspace_id", "webhooks": "workspace_id",
 		"webhook_secrets": "workspace_id", "events": "workspace_id", "event_keys": "workspace_id", "deliveries": "workspace_id",
-		"attempts": "workspace_id", "rollups": "workspace_id", "rollups_open": "workspace_id", "idempotency": "workspace_id", "webhook_health": "workspace_id", "replays": "workspace_id"}
+		"attempts": "workspace_id", "rollups": "workspace_id", "rollups_open": "workspace_id", "idempotency": "workspace_id", "webhook_health": "workspace_id", "replays": "workspace_id",
+		"sources": "workspace_id", "source_health": "workspace_id", "requests": "workspace_id",
+		"request_keys": "(SELECT s.workspace_id FROM sources s WHERE s.id = source_id)",
+		"contacts":     "workspace_id", "contact_tags": "workspace_id", "tag_counts": "workspace_id", "lists": "workspace_id", "list_counts": "workspace_id", "memberships": "workspace_id",
+		"consents": "workspace_id", "fields": "workspace_id", "imports": "workspace_id", "audit": "workspace_id", "erasures": "workspace_id"}
 }
 
 func (f *fixture) countAll(workspace postroom.WorkspaceID) map[string]int64 {
@@ -86,6 +91,7 @@ func (f *fixture) fill(workspace postroom.WorkspaceID, n int) {
 		f.t.Fatalf("the idempotency key is held by %v, %v", held, err)
 	}
 	f.replay(workspace, postroom.ReplayFilter{Before: noon()})
+	f.fillContacts(workspace, n)
 	webhook := f.webhook(workspace)
 	var pubs []*postroom.Publication
 	var fins []*postroom.Finish
@@ -98,10 +104,36 @@ func (f *fixture) fill(workspace postroom.WorkspaceID, n int) {
 	fins[0].Health = &postroom.Health{Failures: 1, FailingSince: noon()}
 	f.publish(pubs...)
 	f.must(f.s.Finish(f.ctx, fins))
+	request := f.commitOf(workspace, f.source(workspace), noon(), postroom.RequestRetry, "k")
+	request.Health = &postroom.SourceHealth{Failures: 1, FailingSince: stamp(noon())}
+	f.commit(request)
 	// As Compact would, which is for the whole database.
 	const columns = "attempts, succeeded, failed, retried, answered, latency_us, status_code, at, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15"
 	f.exec("INSERT INTO rollups (workspace_id, webhook_id, step, starts_at, "+columns+") SELECT workspace_id, webhook_id, 60, minute, "+columns+
 		" FROM rollups_open WHERE workspace_id = $1", workspace)
+}
+
+// fillContacts stores n contacts, with all that belongs to them.
+func (f *fixture) fillContacts(workspace postroom.WorkspaceID, n int) {
+	f.t.Helper()
+	list := f.list(workspace, "News")
+	var writes []postroom.ContactWrite
+	for i := range n {
+		c := f.wholeContact(workspace, fmt.Sprintf("%d@example.com", i))
+		c.Lists = []postroom.Membership{on(list, postroom.MemberSubscribed)}
+		w := create(c)
+		w.Consents = []postroom.Consent{{At: stamp(noon()), ContactID: c.ID, To: "subscribed", Origin: postroom.OriginAPI}}
+		writes = append(writes, w)
+	}
+	f.writeContacts(writes...)
+	f.must(f.s.PutField(f.ctx, workspace, postroom.Field{Name: "size", Type: postroom.FieldText}, noon()))
+	f.must(f.s.CreateImport(f.ctx, f.newImport(workspace)))
+	f.must(f.s.write(f.ctx, func(q querier) error {
+		if _, err := q.exec(f.ctx, "erasure_put", postroom.NewID[postroom.ContactKind](noon()), workspace, []byte("{}"), micros(noon())); err != nil {
+			return err
+		}
+		return writeAudit(f.ctx, q, []postroom.AuditEntry{f.auditEntry(workspace, "key.created", "x")})
+	}))
 }
 
 func testDeleteWorkspace(f *fixture) {

@@ -11,10 +11,23 @@ const (
 	PublishCommitted     Name = "publish.committed"      // before its deliveries are handed to their lanes
 	PublishHandedOver    Name = "publish.handed-over"    // before the answer
 
+	// A call to a source.
+	IntakeVerified Name = "intake.verified" // before anything of it is read
+	IntakeStored   Name = "intake.stored"   // before the answer
+
 	// A call with an Idempotency-Key.
 	KeyTaken     Name = "key.taken"     // the key is held, before the call is made
 	KeyUnsettled Name = "key.unsettled" // the call is made, before its answer is stored
 	KeySettled   Name = "key.settled"   // before the answer
+
+	// A request to a source, or a change of contacts, with all that it causes.
+	CommitBegun         Name = "commit.begun"          // its effects are known; nothing is stored
+	CommitInTransaction Name = "commit.in-transaction" // its rows are written, before COMMIT
+	CommitCommitted     Name = "commit.committed"      // before anybody is told
+
+	// A claim of requests that wait to be processed.
+	RequestClaimInTransaction Name = "request-claim.in-transaction" // before COMMIT
+	RequestClaimCommitted     Name = "request-claim.committed"      // before they are processed
 
 	// An attempt.
 	AttemptBegun   Name = "attempt.begun"   // the delivery has left its lane
@@ -53,7 +66,9 @@ const (
 func Names() []Name {
 	return []Name{
 		PublishBegun, PublishInTransaction, PublishCommitted, PublishHandedOver,
+		IntakeVerified, IntakeStored,
 		KeyTaken, KeyUnsettled, KeySettled,
+		CommitBegun, CommitInTransaction, CommitCommitted, RequestClaimInTransaction, RequestClaimCommitted,
 		AttemptBegun, AttemptBuilt, AttemptSent, AttemptDecided,
 		RecordBegun, RecordInTransaction, RecordCommitted,
 		ClaimInTransaction, ClaimCommitted,

@@ -47,3 +47,27 @@ DELETE FROM webhook_health WHERE workspace_id = $1;
 
 -- name: purge_webhooks
 DELETE FROM webhooks WHERE workspace_id = $1;
+
+-- name: purge_contacts_page
+SELECT id FROM contacts WHERE workspace_id = $1 ORDER BY id LIMIT $2;
+
+-- name: purge_tag_counts
+DELETE FROM tag_counts WHERE workspace_id = $1;
+
+-- name: purge_list_counts
+DELETE FROM list_counts WHERE workspace_id = $1;
+
+-- name: purge_lists
+DELETE FROM lists WHERE workspace_id = $1;
+
+-- name: purge_fields
+DELETE FROM fields WHERE workspace_id = $1;
+
+-- name: purge_imports
+DELETE FROM imports WHERE workspace_id = $1;
+
+-- name: purge_audit
+DELETE FROM audit WHERE workspace_id = $1;
+
+-- name: purge_erasures
+DELETE FROM erasures WHERE workspace_id = $1;

@@ -31,8 +31,8 @@ ON CONFLICT (delivery_id, claim) DO NOTHING;
 
 -- name: rollup_add
 INSERT INTO rollups_open (workspace_id, webhook_id, minute, node, attempts, succeeded, failed, retried, answered, latency_us, status_code, at,
-  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)
+  b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15, duplicates, refused)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
 ON CONFLICT (workspace_id, webhook_id, minute, node) DO UPDATE SET
   attempts = rollups_open.attempts + excluded.attempts, succeeded = rollups_open.succeeded + excluded.succeeded,
   failed = rollups_open.failed + excluded.failed, retried = rollups_open.retried + excluded.retried,
@@ -42,7 +42,8 @@ ON CONFLICT (workspace_id, webhook_id, minute, node) DO UPDATE SET
   b0 = rollups_open.b0 + excluded.b0, b1 = rollups_open.b1 + excluded.b1, b2 = rollups_open.b2 + excluded.b2, b3 = rollups_open.b3 + excluded.b3,
   b4 = rollups_open.b4 + excluded.b4, b5 = rollups_open.b5 + excluded.b5, b6 = rollups_open.b6 + excluded.b6, b7 = rollups_open.b7 + excluded.b7,
   b8 = rollups_open.b8 + excluded.b8, b9 = rollups_open.b9 + excluded.b9, b10 = rollups_open.b10 + excluded.b10, b11 = rollups_open.b11 + excluded.b11,
-  b12 = rollups_open.b12 + excluded.b12, b13 = rollups_open.b13 + excluded.b13, b14 = rollups_open.b14 + excluded.b14, b15 = rollups_open.b15 + excluded.b15;
+  b12 = rollups_open.b12 + excluded.b12, b13 = rollups_open.b13 + excluded.b13, b14 = rollups_open.b14 + excluded.b14, b15 = rollups_open.b15 + excluded.b15,
+  duplicates = rollups_open.duplicates + excluded.duplicates, refused = rollups_open.refused + excluded.refused;
 
 -- name: webhook_stop
 UPDATE webhooks SET status = $3, status_reason = $4, status_at = $5, version = version + 1, updated_at = $5

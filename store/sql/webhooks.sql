@@ -16,38 +16,38 @@ WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
 
 -- name: webhook_get
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
-  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
 FROM webhooks w WHERE w.workspace_id = $1 AND w.id = $2 AND w.deleted_at IS NULL;
 
 -- name: webhook_by_uid
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
-  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
 FROM webhooks w WHERE w.workspace_id = $1 AND w.uid = $2 AND w.deleted_at IS NULL;
 
 -- name: webhook_older
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
-  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
-FROM webhooks w WHERE w.workspace_id = $1 AND w.id < $2 AND w.deleted_at IS NULL ORDER BY w.id DESC LIMIT $4;
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
+FROM webhooks w WHERE w.workspace_id = $1 AND w.id < $2 AND w.source_id IS NULL AND w.deleted_at IS NULL ORDER BY w.id DESC LIMIT $4;
 
 -- name: webhook_newer
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
-  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
-FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
+FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.source_id IS NULL AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
 
 -- name: webhook_by_number
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
-  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
-FROM webhooks w WHERE w.workspace_id = $1 AND w.number = $2 AND w.deleted_at IS NULL;
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
+FROM webhooks w WHERE w.workspace_id = $1 AND w.number = $2 AND w.source_id IS NULL AND w.deleted_at IS NULL;
 
 -- name: webhook_of_dialect
 -- A page, from old to new; with those that are paused, or without.
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
-  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3))
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
 FROM webhooks w
-WHERE w.workspace_id = $1 AND w.dialect = $2 AND ($4 <> 0 OR w.status <> 'paused') AND w.deleted_at IS NULL ORDER BY w.number LIMIT $5 OFFSET $6;
+WHERE w.workspace_id = $1 AND w.dialect = $2 AND ($4 <> 0 OR w.status <> 'paused') AND w.source_id IS NULL AND w.deleted_at IS NULL ORDER BY w.number LIMIT $5 OFFSET $6;
 
 -- name: webhook_of_dialect_count
-SELECT count(*) FROM webhooks WHERE workspace_id = $1 AND dialect = $2 AND ($3 <> 0 OR status <> 'paused') AND deleted_at IS NULL;
+SELECT count(*) FROM webhooks WHERE workspace_id = $1 AND dialect = $2 AND ($3 <> 0 OR status <> 'paused') AND source_id IS NULL AND deleted_at IS NULL;
 
 -- name: webhook_health_put
 -- An attempt may end after its webhook was deleted.
@@ -78,7 +78,7 @@ SELECT webhook_id, failures, failed_deliveries, failing_since, opens, open_until
 
 -- name: webhook_subscriptions
 -- What matching needs of a workspace's webhooks.
-SELECT id, status, settings FROM webhooks WHERE workspace_id = $1 AND deleted_at IS NULL ORDER BY id;
+SELECT id, status, settings FROM webhooks WHERE workspace_id = $1 AND source_id IS NULL AND deleted_at IS NULL ORDER BY id;
 
 -- name: webhook_owner
 -- The queue knows only the webhook; this finds its workspace. Deleted ones are found too, so that what is left of them can end.

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// refineForms makes the schemas of those values that have several forms.
+func refineForms(schemas huma.Registry) {
+	text := func() *huma.Schema { return &huma.Schema{Type: "string"} }
+	all := schemas.Map()
+	if all["Transform"] == nil {
+		return
+	}
+	all["Transform"] = &huma.Schema{Description: `A name, such as "trim"; or an object with one member, such as {"join": " "}, for one that is given something.`, OneOf: []*huma.Schema{
+		text(), {Type: "object", MinProperties: count(1), MaxProperties: count(1)},
+	}}
+	from := all["MappingRow"].Properties["from"]
+	all["MappingRow"].Properties["from"] = &huma.Schema{Description: from.Description, OneOf: []*huma.Schema{text(), {Type: "array", Items: text(), MinItems: count(1)}}}
+}
+
+// sourceFieldDocs are the descriptions of the fields of sources, requests and what belongs to them.
+func sourceFieldDocs() map[string]string {
+	return map[string]string{
+		"Source.id":         "The source's id.",
+		"Source.url":        "Where calls go. The token in it is masked, except to an administrator who asks for it, and once it is made.",
+		"Source.requests":   "The requests that it ever had. They change without a change of the ETag.",
+		"Source.created_at": "When it was made.",
+		"Source.updated_at": "When it was last changed.",
+
+		"RequestCounts.total":  "All of them.",
+		"RequestCounts.failed": "Those that were given up.",
+
+		"SourceSettings.uid":           "Your own id of the source, unique in the workspace; it can be used in place of the id.",
+		"SourceSettings.name":          "For people.",
+		"SourceSettings.description":   "For people.",
+		"SourceSettings.kind":          "Who calls, and so what calls look like: generic for any system, explained by mapping; or a dialect with an incoming part.",
+		"SourceSettings.event_type":    "What calls tell of: a type of the catalogue or of the workspace's own, or a name of the kind. Empty where the call says it.",
+		"SourceSettings.status":        "active; or inactive: calls are refused, and are in the log.",
+		"SourceSettings.require_token": "Whether calls carry the token of the URL. It can be false where something else proves the caller.",
+		"SourceSettings.api_key":       "A key that calls carry in a header; null for none.",
+		"SourceSettings.signature":     "How calls are signed; null for not at all.",
+		"SourceSettings.basic_auth":    "A user and a password that calls carry; null for none.",
+		"SourceSettings.ip_allow":      "Addresses and CIDRs that calls may come from; empty for all.",
+		"SourceSettings.rate_limit":    "How many calls are taken in a period; null for no limit.",
+		"SourceSettings.dedupe":        "How a call that arrives twice is recognised.",
+		"SourceSettings.mapping":       "How values of a call become fields of the contact and of the event. A kind has rows of its own, before which these come.",
+		"SourceSettings.actions":       "What is done about a call, in order.",
+
+		"SourceKey.header":   "The header that carries the key, by default X-API-Key.",
+		"SourceKey.key":      "The key; made if it is left out. Written only: it reads as •••.",
+		"BasicAuth.username": "The user's name.",
+		"BasicAuth.password": "The password. Written only: it reads as •••.",
+
+		"SourceSignature.scheme":           "hmac, ed25519, ecdsa or standard (Standard Webhooks); left out for that of the kind, which then knows all but the secrets.",
+		"SourceSignature.header":           "The header with the signature; or another place: query:name, form:name or json:/pointer.",
+		"SourceSignature.prefix":           "What stands before the signature, such as sha256=.",
+		"SourceSignature.separator":        "What stands between the items of a header with several.",
+		"SourceSignature.algorithm":        "The hash: sha1 (hmac only), sha256 (default), sha512, and for ecdsa sha384.",
+		"SourceSignature.encoding":         "Of the signature: hex, base64 or auto (default).",
+		"SourceSignature.signed":           "What is signed, a template such as {timestamp}.{body}; {body} if left out.",
+		"SourceSignature.id":               "The place of {id}.",
+		"SourceSignature.timestamp":        "The place of {timestamp}, such as a header.",
+		"SourceSignature.timestamp_format": "unix (seconds, default), unix_ms or rfc3339.",
+		"SourceSignature.tolerance":        "How far the timestamp may be off, both ways; 5m if left out.",
+		"SourceSignature.secret_encoding":  "What the secret's text is: text (default), hex or base64.",
+		"SourceSignature.secret":           "The secret, or a public key. Written only: it reads as •••.",
+		"SourceSignature.secrets":          "Further ones, any of which fits, for rotation. Written only: they read as •••.",
+		"SourceSignature.credentials":      "What a kind has beside its secret, by the names that it gives them. Written only: they read as •••.",
+
+		"Dedupe.by":     "auto: the event's own id as the kind knows it, or an id in one of the usual headers. id: what stands at path. header: what stands in the header. body: the body itself. none: not at all.",
+		"Dedupe.header": "By header: its name.",
+		"Dedupe.path":   "By id: where the id stands in an event's body.",
+
+		"MappingRow.from":      "A path into the body, such as contact.email or items[0].name; or headers.name, query.name, request.id, request.ip, request.time. Several paths give several values.",
+		"MappingRow.to":        "A field of the contact such as email; custom_field.name; or data.path of the event.",
+		"MappingRow.transform": "What is done to the value, in order.",
+		"MappingRow.when":      "A CEL condition over body, headers, query, contact and event; left out for always.",
+
+		"Action.type":          "What is done.",
+		"Action.when":          "A CEL condition over body, headers, query, contact and event; left out for always.",
+		"Action.lists":         "Names or ids of lists. A name that no list has makes one.",
+		"Action.double_opt_in": "add_to_list: the membership is pending until it is confirmed.",
+		"Action.tags":          "The tags that are applied or removed.",
+		"Action.remove_tags":   "update_subscriber: tags that are removed.",
+		"Action.custom_fields": "Custom fields with fixed values.",
+		"Action.status":        "change_status: what the contact's status becomes.",
+		"Action.mapping":       "transform: further rows, for the actions after it.",
+		"Action.event_type":    "publish_event: the type of the event.",
+		"Action.data":          "publish_event: a template of the event's data; the call's own data if left out.",
+		"Action.call":          "call_api: the call, which is made as a delivery.",
+
+		"Call.url":        "Where it goes. It is checked like a webhook's URL.",
+		"Call.method":     "POST (default), PUT or PATCH.",
+		"Call.headers":    "Headers that are added.",
+		"Call.auth":       "How it proves itself; as of webhooks.",
+		"Call.payload":    "What is sent; as of webhooks. By default the event postroom.action.called, whose data has the source, the request, the contact and the call's data.",
+		"Call.retry":      "What happens after a failed attempt; as of webhooks.",
+		"Call.timeout":    "For a whole call, the answer's body included; 15s if left out.",
+		"Call.webhook_id": "The webhook that makes the calls: its deliveries are their log. Set by Postroom.",
+
+		"SourceRequest.id":              "The request's id.",
+		"SourceRequest.source_id":       "The source that received it.",
+		"SourceRequest.received_at":     "When it arrived.",
+		"SourceRequest.status":          "queued: is to be processed. retrying: could not be processed, and is tried again. processed: done. failed: given up. duplicate: all of it came before. refused: it could not be verified, or was not wanted.",
+		"SourceRequest.event_type":      "What it told of; of several events, the first's.",
+		"SourceRequest.sender":          "The caller's address; empty if it is not known.",
+		"SourceRequest.method":          "The HTTP method.",
+		"SourceRequest.path":            "Path and query, without the token.",
+		"SourceRequest.records":         "How many events of it were acted on.",
+		"SourceRequest.attempts":        "How often it was processed.",
+		"SourceRequest.next_attempt_at": "When it is processed next; null if it is not.",
+		"SourceRequest.duration_ms":     "How long the processing took, in milliseconds.",
+		"SourceRequest.error":           "Why it was refused, failed, or is tried again; null for nothing.",
+		"SourceRequest.warnings":        "What went otherwise than one may expect; left out if there is nothing.",
+		"SourceRequest.actions":         "What was done, in order.",
+		"SourceRequest.events":          "The ids of the events that it published.",
+		"SourceRequest.contacts":        "The contacts that it was about.",
+		"SourceRequest.resent_from":     "The request that it was made from again; null for none.",
+		"SourceRequest.answer":          "What the caller was answered; null if there was no caller.",
+		"SourceRequest.headers":         "As they came, sorted by name, without credentials; only of a single request.",
+		"SourceRequest.body":            "As it came, if it is UTF-8; only of a single request.",
+		"SourceRequest.body_base64":     "The body in base64, if it is not UTF-8.",
+		"SourceAnswer.status_code":      "The HTTP status.",
+		"SourceAnswer.body":             "The answer's body.",
+
+		"RequestError.kind":    "For programs, such as mismatch, mapping or action.",
+		"RequestError.message": "A sentence for people.",
+		"RequestError.event":   "Which of the events of the call, from 1; left out for the whole call.",
+		"RequestError.row":     "Which row of the mapping, from 1.",
+		"RequestError.action":  "Which action, from 1.",
+		"RequestError.path":    "Where in the body.",
+		"RequestError.value":   "What stands there, cut.",
+		"RequestNote.kind":     "For programs, such as mapping or action.",
+		"RequestNote.message":  "A sentence for people.",
+		"RequestNote.event":    "Which of the events of the call, from 1; left out for the whole call.",
+		"RequestNote.row":      "Which row of the mapping, from 1.",
+		"RequestNote.action":   "Which action, from 1.",
+		"RequestNote.path":     "Where in the body.",
+		"RequestNote.value":    "What stands there, cut.",
+
+		"ActionResult.event":       "Which of the events of the call, from 1.",
+		"ActionResult.action":      "Its place among the source's actions, from 1.",
+		"ActionResult.type":        "What is done.",
+		"ActionResult.outcome":     "done; unchanged: all was as it should be; skipped: its condition is false; queued: a call that goes out as a delivery; failed.",
+		"ActionResult.detail":      "A sentence for people.",
+		"ActionResult.at":          "When.",
+		"ActionResult.duration_ms": "How long it took, in milliseconds.",
+		"ActionResult.contact_id":  "The contact that it is about.",
+		"ActionResult.event_id":    "The event that it published.",
+		"ActionResult.delivery_id": "The call that it makes.",
+
+		"SourceTest.stored":        "Whether it was done; else it would be.",
+		"SourceTest.request":       "The call: what it is made from.",
+		"SourceTest.items":         "The events that the call is split into; none of what was stored, whose request says what was done.",
+		"SourceTest.error":         "Why the call as a whole cannot be processed; null if it can.",
+		"SourceTest.warnings":      "What is worth knowing of the call as a whole.",
+		"SourceTestItem.number":    "From 1.",
+		"SourceTestItem.input":     "What it is made from: its part of the body, as JSON.",
+		"SourceTestItem.type":      "The event type; empty where it is not known.",
+		"SourceTestItem.name":      "What the caller called it.",
+		"SourceTestItem.id":        "The caller's own id of it.",
+		"SourceTestItem.time":      "When it happened; null where the call does not say.",
+		"SourceTestItem.duplicate": "It came before, and would not be acted on.",
+		"SourceTestItem.fields":    "The contact's fields, as the mapping makes them.",
+		"SourceTestItem.data":      "The event's data, as the mapping makes it.",
+		"SourceTestItem.contact":   "The contact as it would become; null for none.",
+		"SourceTestItem.actions":   "What would be done, in order.",
+		"SourceTestItem.events":    "The events that would be published.",
+		"SourceTestItem.error":     "Why it cannot be processed; null if it can.",
+		"SourceTestItem.warnings":  "What is worth knowing of it.",
+		"SourceTestEvent.type":     "Its type.",
+		"SourceTestEvent.data":     "Its data.",
+
+		"SourceStats.after":           "Where the first step begins.",
+		"SourceStats.before":          "Where the last step ends.",
+		"SourceStats.requests":        "Requests that came in the span.",
+		"SourceStats.processed":       "Those that were processed.",
+		"SourceStats.failed":          "Those that were given up.",
+		"SourceStats.duplicates":      "Those all of whose events came before.",
+		"SourceStats.refused":         "Those that were refused.",
+		"SourceStats.retried":         "Tries that failed and are followed by another.",
+		"SourceStats.duration_ms":     "How long the processing took, in milliseconds.",
+		"SourceStats.last_at":         "When the newest came; null if there was none.",
+		"SourceStats.series":          "The span in steps.",
+		"SourceStatsPoint.at":         "Where the step begins.",
+		"SourceStatsPoint.requests":   "Requests that came in the step.",
+		"SourceStatsPoint.processed":  "Those that were processed.",
+		"SourceStatsPoint.failed":     "Those that were given up.",
+		"SourceStatsPoint.duplicates": "Those all of whose events came before.",
+		"SourceStatsPoint.refused":    "Those that were refused.",
+		"SourceStatsPoint.retried":    "Tries that failed and are followed by another.",
+	}
+}

@@ -1,0 +1,47 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/postroom/postroom"
+)
+
+// Check refuses settings with which calls could not be verified or understood. Its error is a *postroom.Error that blames pointers of the
+// source's JSON.
+func (in *Intake) Check(ctx context.Context, workspace postroom.WorkspaceID, s *postroom.SourceSettings, secrets postroom.SourceSecrets) error {
+	kind, err := in.kindOf(s.Kind)
+	if err != nil {
+		return err
+	}
+	var problems postroom.Problems
+	all, err := proofs(s, &secrets, kind)
+	if err != nil {
+		blame(&problems, err, func(pointer string) string { return pointer })
+	}
+	proof, allow := compileProofs(all, &problems), compileAllowed(s.IPAllow, &problems)
+	if problems.Err() == nil && proof == nil && allow == nil {
+		problems.Add("/require_token", "anybody could call the source: require the token, or another proof of who calls")
+	}
+	later := false
+	for i := range s.Actions {
+		if why := notYet(s.Actions[i].Type); why != "" {
+			later = true
+			problems.Add(fmt.Sprintf("/actions/%d/type", i), "%s", why)
+		}
+	}
+	if later {
+		return problems.Err()
+	}
+	types, err := in.types(ctx, workspace)
+	if err != nil {
+		return err
+	}
+	if _, err := Compile(s, kind, types); err != nil {
+		if postroom.CodeOf(err) == postroom.CodeInternal {
+			return err
+		}
+		blame(&problems, err, func(pointer string) string { return pointer })
+	}
+	return problems.Err()
+}
