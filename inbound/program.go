@@ -72,7 +72,7 @@ type reading struct {
 	call       *Call
 	work       uint64 // what conditions did
 	maxWork    uint64
-	bytes      int    // what rows made
+	bytes      int // what rows made
 	explain    bool
 	headerView map[string]any
 	queryView  map[string]any
