@@ -205,7 +205,7 @@ func (a *api) routeTags(rt *router) {
 		ID: "rename-tag", Method: http.MethodPatch, Path: tagPath + "/{tag}", Tag: tag, Role: postroom.RoleAdmin,
 		Summary:     "Rename a tag",
 		Description: "Gives all contacts that have a tag another one in its place. " + bySteps,
-		Body:        reflect.TypeFor[renameInput](), Need: true, Example: `{"name":"customer"}`, Codes: conflicts,
+		Body:        reflect.TypeFor[renameInput](), Need: true, Patch: true, Example: `{"name":"customer"}`, Codes: conflicts,
 	}, a.renameTag)
 	register(rt, operation{
 		ID: "delete-tag", Method: http.MethodDelete, Path: tagPath + "/{tag}", Tag: tag, Role: postroom.RoleAdmin,

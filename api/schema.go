@@ -35,10 +35,10 @@ func refineSchemas(schemas huma.Registry) {
 		}
 	}
 	refineForms(schemas)
-	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput"} {
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput", "RenameInput"} {
 		addPatch(schemas.Map(), name)
 	}
-	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings"} {
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings", "RenameInput"} {
 		delete(schemas.Map(), name) // their fields are in other schemas
 	}
 }

@@ -74,7 +74,7 @@ func (a *api) routeSources(rt *router) {
 	register(rt, operation{
 		ID: "delete-source", Method: http.MethodDelete, Path: path + "/{id}", Tag: "Sources", Role: postroom.RoleAdmin,
 		Summary:     "Delete a source",
-		Description: "Its URL answers 404 from now on, and its log of requests goes with it. Events and contacts that came of them stay.",
+		Description: "Its URL ends at once, and its log of requests goes with it. Events and contacts that came of them stay.",
 		Status:      http.StatusNoContent,
 		Codes:       []postroom.Code{postroom.CodePreconditionFailed},
 	}, a.deleteSource)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -191,17 +192,21 @@ func (a *App) Audit(ctx context.Context, who Caller, q postroom.PageQuery) (post
 	return postroom.NewPage(found, limit, cursor, nil, func(e postroom.AuditEntry) [16]byte { return e.ID }), nil
 }
 
-// namedLists resolves lists that are named: one that does not exist is made, if it is a name that a list can have.
-func namedLists(names []string, known map[string]postroom.List) []postroom.List {
+// namedLists resolves lists that are named by their names or ids. A name that no list has is that of one to be made.
+func namedLists(names []string, known map[string]postroom.List) ([]postroom.List, error) {
 	var lists []postroom.List
-	for _, name := range names {
+	var p postroom.Problems
+	for i, name := range names {
 		list, ok := known[listKey(name)]
+		if _, err := postroom.ParseID[postroom.ListKind](name); err == nil && !ok {
+			p.Add("/lists/"+strconv.Itoa(i), "there is no list %s in this workspace", quote(name))
+		}
 		if !ok {
 			list = postroom.List{Name: strings.TrimSpace(name)}
 		}
 		lists = append(lists, list)
 	}
-	return lists
+	return lists, p.Err()
 }
 
 // listKey is how ListsNamed knows a list that was named.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/payload"
@@ -50,7 +51,7 @@ func fieldCell(f postroom.Field, value json.RawMessage) (cell string, plain bool
 	if payload.KindOf(value) == payload.KindString {
 		cell, _ = payload.String(value) // cannot fail: it is a valid string
 	}
-	if cell == "" || string(cellValue(f.Type, unguarded(cell))) != string(value) {
+	if cell == "" || string(cellValue(f.Type, unguarded(strings.TrimSpace(cell)))) != string(value) {
 		return "", false
 	}
 	return cell, true

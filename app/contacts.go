@@ -49,6 +49,13 @@ func (a *App) contactFilter(ctx context.Context, who Caller, s ContactSearch) (p
 	if f.Status != "" {
 		checkChoice(&p, "?status", f.Status, postroom.ContactStatuses())
 	}
+	if f.Phone != "" {
+		phone, err := contacts.Phone(f.Phone)
+		if err != nil {
+			p.Add("?phone", "%s", err.Error())
+		}
+		f.Phone = phone
+	}
 	if (f.Field == "") != (f.Value == "") {
 		p.Add("?field", "field and value go together: the name of a custom field, and what it holds")
 	}
@@ -175,7 +182,7 @@ func (a *App) CreateContact(ctx context.Context, who Caller, in ContactInput) (m
 	}
 	err = a.change(ctx, who, audienceChange{refs: refs, lists: in.Lists, plan: func(b *contacts.Batch, lists map[string]postroom.List) error {
 		in.sourceOf(nil)
-		after, err := b.Apply(in.change(postroom.ContactRef{}, lists, who))
+		after, err := in.change(b, postroom.ContactRef{}, lists, who)
 		if err == nil {
 			made = *after
 		}
@@ -191,10 +198,14 @@ func (in *ContactInput) sourceOf(found *postroom.Contact) {
 	}
 }
 
-// change is a change of the contact that ref means, or of a new one.
-func (in ContactInput) change(ref postroom.ContactRef, lists map[string]postroom.List, who Caller) postroom.ContactChange {
-	return postroom.ContactChange{Ref: ref, Fields: in.Fields, Tag: in.Tags, Join: namedLists(in.Lists, lists), Pending: in.Pending,
-		MayMake: true, MayAlter: true, By: who.author(postroom.OriginAPI)}
+// change makes what is wanted of the contact that ref means, or of a new one.
+func (in ContactInput) change(b *contacts.Batch, ref postroom.ContactRef, known map[string]postroom.List, who Caller) (*postroom.Contact, error) {
+	lists, err := namedLists(in.Lists, known)
+	if err != nil {
+		return nil, err
+	}
+	return b.Apply(postroom.ContactChange{Ref: ref, Fields: in.Fields, Tag: in.Tags, Join: lists, Pending: in.Pending,
+		MayMake: true, MayAlter: true, By: who.author(postroom.OriginAPI)})
 }
 
 // UpsertContact makes a contact with an email, or changes the one that has it.
@@ -215,7 +226,7 @@ func (a *App) UpsertContact(ctx context.Context, who Caller, email string, in Co
 		found := b.Find(ref)
 		made = found == nil
 		in.sourceOf(found)
-		after, err := b.Apply(in.change(ref, lists, who))
+		after, err := in.change(b, ref, lists, who)
 		if err == nil {
 			c = *after
 		}

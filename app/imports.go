@@ -278,11 +278,17 @@ func (m *importing) applyRow(b *contacts.Batch, lists map[string]postroom.List, 
 	before := b.Version()
 	pending := postroom.ContactChange{Pending: true, By: ch.By}
 	ch.Pending = m.o.Pending
-	ch.Join = namedLists(m.o.Lists, lists)
+	if ch.Join, err = namedLists(m.o.Lists, lists); err != nil {
+		return false, false, err
+	}
 	for _, l := range row.lists {
-		if list := namedLists([]string{l.name}, lists); l.pending && !m.o.Pending {
+		list, err := namedLists([]string{l.name}, lists)
+		switch {
+		case err != nil:
+			return false, false, err
+		case l.pending && !m.o.Pending:
 			pending.Join = append(pending.Join, list...)
-		} else {
+		default:
 			ch.Join = append(ch.Join, list...)
 		}
 	}

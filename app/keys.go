@@ -51,6 +51,7 @@ func (a *App) CreateKey(ctx context.Context, who Caller, name string, role postr
 		return postroom.Key{}, "", err
 	}
 	a.Log.Info("key created", "workspace", who.Workspace, "created", k.ID, "role", role, "key", who.Key)
+	a.audit(ctx, who, "key.created", k.ID.String(), map[string]string{"role": string(role)})
 	return k, plain, nil
 }
 
@@ -91,6 +92,7 @@ func (a *App) DeleteKey(ctx context.Context, who Caller, ref string) error {
 	}
 	a.keys.forget()
 	a.Log.Info("key deleted", "workspace", who.Workspace, "deleted", k.ID, "key", who.Key)
+	a.audit(ctx, who, "key.deleted", k.ID.String(), nil)
 	return nil
 }
 

@@ -91,5 +91,6 @@ func (a *App) RotateSecret(ctx context.Context, who Caller, ref string, kind pos
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
 	a.Log.Info("webhook secret rotated", "workspace", who.Workspace, "webhook", w.ID, "key", who.Key)
+	a.audit(ctx, who, "webhook.secret_rotated", w.ID.String(), nil)
 	return secret.Secret, plain, nil
 }

@@ -34,7 +34,9 @@ func (a *App) checkSource(ctx context.Context, who Caller, p *postroom.Problems,
 			p.Add("/rate_limit/period", "this is %s to %s", postroom.Duration(minPeriod), postroom.Duration(maxPeriod))
 		}
 	}
-	checkDedupe(p, s.Dedupe)
+	if h := s.Dedupe.Header; h != "" && !tokenName.MatchString(h) {
+		p.Add("/dedupe/header", "%s cannot be the name of a header", quote(h))
+	}
 	if len(s.IPAllow) > maxAddresses {
 		p.Add("/ip_allow", "there are at most %d addresses", maxAddresses)
 	}
@@ -47,7 +49,9 @@ func (a *App) checkSource(ctx context.Context, who Caller, p *postroom.Problems,
 	if kinds := append([]string{postroom.KindGeneric}, a.Dialects.Kinds()...); !checkChoice(p, "/kind", s.Kind, kinds) {
 		return nil // what else is wrong depends on it
 	}
-	return addAll(p, "", a.Intake.Check(ctx, who.Workspace, s, secrets))
+	err := a.Intake.Check(ctx, who.Workspace, s, secrets)
+	checkActions(p, s.Actions, blamedBy(err))
+	return addAll(p, "", err)
 }
 
 func checkSourceSecrets(p *postroom.Problems, s *postroom.SourceSettings) {
@@ -79,20 +83,5 @@ func checkSourceSecrets(p *postroom.Problems, s *postroom.SourceSettings) {
 		if value == "" || value == postroom.Redacted || len(value) > maxSecretLen {
 			p.Add("/signature/credentials/"+escapePointer(name), "this is a value of at most %d bytes", maxSecretLen)
 		}
-	}
-}
-
-func checkDedupe(p *postroom.Problems, d postroom.Dedupe) {
-	if !checkChoice(p, "/dedupe/by", d.By, []postroom.DedupeBy{postroom.DedupeAuto, postroom.DedupeID, postroom.DedupeHeader, postroom.DedupeBody, postroom.DedupeNone}) {
-		return
-	}
-	if d.By == postroom.DedupeHeader && !tokenName.MatchString(d.Header) {
-		p.Add("/dedupe/header", "this is the name of the header by which calls are recognised")
-	}
-	if d.By != postroom.DedupeHeader && d.Header != "" {
-		p.Add("/dedupe/header", "this goes with by header only")
-	}
-	if d.By != postroom.DedupeID && d.Path != "" {
-		p.Add("/dedupe/path", "this goes with by id only")
 	}
 }

@@ -47,6 +47,7 @@ func (a *App) createWebhook(ctx context.Context, who Caller, in postroom.Webhook
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
 	a.Log.Info("webhook created", "workspace", who.Workspace, "webhook", w.ID, "key", who.Key)
+	a.audit(ctx, who, "webhook.created", w.ID.String(), nil)
 	return w.Webhook, plain, nil
 }
 
@@ -164,6 +165,7 @@ func (a *App) UpdateWebhook(ctx context.Context, who Caller, ref string, ifMatch
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
 	a.Log.Info("webhook changed", "workspace", who.Workspace, "webhook", w.ID, "key", who.Key)
+	a.audit(ctx, who, "webhook.changed", w.ID.String(), nil)
 	return a.withHealth(ctx, who, w.Webhook)
 }
 
@@ -231,6 +233,7 @@ func (a *App) DeleteWebhook(ctx context.Context, who Caller, ref string, ifMatch
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
 	a.Log.Info("webhook deleted", "workspace", who.Workspace, "webhook", w.ID, "key", who.Key)
+	a.audit(ctx, who, "webhook.deleted", w.ID.String(), nil)
 	return nil
 }
 
@@ -260,6 +263,7 @@ func (a *App) setStatus(ctx context.Context, who Caller, ref string, status post
 	}
 	a.Engine.Changed(who.Workspace, w.ID)
 	a.Log.Info("webhook "+string(status), "workspace", who.Workspace, "webhook", w.ID, "key", who.Key)
+	a.audit(ctx, who, "webhook."+string(status), w.ID.String(), nil)
 	return a.Webhook(ctx, who, w.ID.String())
 }
 

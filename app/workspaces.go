@@ -20,7 +20,11 @@ func (a *App) CreateWorkspace(ctx context.Context, who Caller, name string) (pos
 	if err := operate(who); err != nil {
 		return postroom.Workspace{}, postroom.Key{}, "", err
 	}
-	return a.createWorkspace(ctx, name, newKey(), false)
+	w, k, key, err := a.createWorkspace(ctx, name, newKey(), false)
+	if err == nil {
+		a.audit(ctx, who, "workspace.created", w.ID.String(), nil)
+	}
+	return w, k, key, err
 }
 
 func (a *App) createWorkspace(ctx context.Context, name, key string, operator bool) (postroom.Workspace, postroom.Key, string, error) {
@@ -81,6 +85,7 @@ func (a *App) UpdateWorkspace(ctx context.Context, who Caller, ref, name string)
 	if err := a.Store.RenameWorkspace(ctx, w.ID, name, a.Now()); err != nil {
 		return w, err
 	}
+	a.audit(ctx, who, "workspace.changed", w.ID.String(), nil)
 	return a.Workspace(ctx, who, ref)
 }
 
@@ -103,6 +108,7 @@ func (a *App) DeleteWorkspace(ctx context.Context, who Caller, ref string) error
 	a.types.forget(w.ID)
 	a.Engine.Changed(w.ID, postroom.WebhookID{})
 	a.Log.Info("workspace deleted", "workspace", w.ID, "key", who.Key)
+	a.audit(ctx, who, "workspace.deleted", w.ID.String(), nil)
 	return nil
 }
 

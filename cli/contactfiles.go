@@ -79,7 +79,7 @@ const maxShownRows = 20
 func (p *screen) imported(i postroom.ImportResource) {
 	switch {
 	case i.State != postroom.ImportDone:
-		p.printf("%s %s\n", p.paint(red, "✗"), clean("The import is "+string(i.State)+". "+i.Reason))
+		p.printf("%s %s\n", p.paint(red, "✗"), clean("The import has not come to its end. "+i.Reason))
 	case i.ID == nil:
 		p.done("Nothing was changed; this is what would be")
 	default:

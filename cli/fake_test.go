@@ -152,6 +152,7 @@ func newFakeServer(t *testing.T) *fakeServer {
 	t.Helper()
 	f := &fakeServer{answers: answers()}
 	maps.Copy(f.answers, sourceAnswers())
+	maps.Copy(f.answers, audienceAnswers())
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -164,7 +165,7 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.asked = append(f.asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
 	f.mu.Unlock()
 	answer, ok := f.answers[r.Method+" "+r.URL.Path]
-	if r.Header.Get("Content-Type") == "application/x-ndjson" {
+	if r.Header.Get("Content-Type") == "application/x-ndjson" && r.URL.Path == "/v1/events" {
 		answer = publishLines(string(body))
 	}
 	if !ok || r.Header.Get("Authorization") != "Bearer prk_test" {

@@ -307,7 +307,7 @@ func idsOf(deliveries iter.Seq2[postroom.DeliveryResource, error]) (string, erro
 }
 
 func TestRoutes(t *testing.T) {
-	for _, routes := range [][]route{webhookRoutes(), eventRoutes(), otherRoutes(), sourceRoutes()} {
+	for _, routes := range [][]route{webhookRoutes(), eventRoutes(), otherRoutes(), sourceRoutes(), audienceRoutes()} {
 		for _, r := range routes {
 			t.Run(r.name, func(t *testing.T) {
 				f := newFake(t, answer{status: 200, body: r.answer, header: map[string]string{"ETag": `"7"`}})

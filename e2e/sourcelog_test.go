@@ -61,7 +61,7 @@ func sourceLog(x *tenant) {
 
 	// Mended, a request that failed is processed by a person's wish; one that was refused is not.
 	mend := signup("form")["mapping"].([]any)
-	mend[0].(map[string]any)["transform"] = []any{map[string]any{"default": "x"}, map[string]any{"lookup": map[string]string{"nonsense": "bob@example.com"}}}
+	mend[0].(map[string]any)["transform"] = []any{map[string]any{"lookup": map[string]any{"table": map[string]string{"nonsense": "bob@example.com", "ada@example.com": "ada@example.com"}}}}
 	if _, err := x.api.UpdateSource(ctx, "form", 0, map[string]any{"mapping": mend}); err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +183,13 @@ func sourceRefusals(x *tenant) {
 		`{"name":"x","mapping":[{"from":"a","to":"email","transform":["trin"]}]}`: "/mapping/0/transform/0",
 		`{"name":"x","mapping":[{"from":"a","to":"email","when":"body."}]}`:       "/mapping/0/when",
 		`{"name":"x","actions":[{"type":"add_subscribr"}]}`:                       "/actions/0/type",
+		`{"name":"x","actions":[{"type":"trigger_automation"}]}`:                  "/actions/0/type",
+		`{"name":"x","actions":[{"type":"apply_tag","lists":["a"]}]}`:             "/actions/0/lists",
+		`{"name":"x","actions":[{"type":"apply_tag","tags":[""]}]}`:               "/actions/0/tags/0",
+		`{"name":"x","actions":[{"type":"add_to_list","lists":[""]}]}`:            "/actions/0/lists/0",
+		`{"name":"x","actions":[{"type":"change_status","status":"gone"}]}`:       "/actions/0/status",
+		`{"name":"x","actions":[{"type":"call_api"}]}`:                            "/actions/0/call",
+		`{"name":"x","actions":[{"type":"transform"}]}`:                           "/actions/0/mapping",
 		`{"name":"x","actions":[{"type":"call_api","call":{"url":"https://example.com/","payload":{"template":{"a":"{subscriber_emial}"}}}}]}`: "/actions/0/call/payload/template/a",
 		`{"name":"x","actions":[{"type":"call_api","call":{"url":"https://example.com/","auth":{"type":"bearer"}}}]}`:                          "/actions/0/call/auth/token",
 	} {

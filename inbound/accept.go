@@ -30,7 +30,9 @@ func (in *Intake) Accept(ctx context.Context, a *Arrival) Answer {
 		return in.refuse(src, a, refused)
 	}
 	failpoint.Hit(failpoint.IntakeVerified)
+	ctx, span := in.trace.Receive(ctx, src.WorkspaceID, src.ID)
 	r, err := in.take(ctx, v)
+	span.End(err)
 	failpoint.Hit(failpoint.IntakeStored)
 	return in.answer(r, err)
 }

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func withKind(t *testing.T) func(*Config) {
 	for _, e := range types.Types() {
 		known.Types[e.Name] = dialect.EventType{Schema: e.Schema, Sample: e.Sample}
 	}
-	set, err := dialect.Load(fstest.MapFS{"d/browsers/dialect.yaml": {Data: []byte(browsers)}}, "d", known)
+	set, err := dialect.Load(fstest.MapFS{"browsers/dialect.yaml": {Data: []byte(browsers)}}, "d", known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,6 +158,28 @@ func TestCheck(t *testing.T) {
 		"code": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
 			s.Actions = []postroom.Action{{Type: "run_code"}}
 		}, "/actions/0/type"},
+		"a status that there is not": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
+			s.Actions = []postroom.Action{{Type: postroom.ActionChangeStatus, Status: "odd"}}
+		}, "/actions/0/status"},
+		"lists of nobody's": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
+			s.Actions = []postroom.Action{{Type: postroom.ActionAddToList}}
+		}, "/actions/0/lists"},
+		"lists of the mapping's": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
+			s.Mapping = []postroom.MappingRow{{From: postroom.Paths{"groups"}, To: "lists"}}
+			s.Actions = []postroom.Action{{Type: postroom.ActionAddToList}}
+		}, ""},
+		"a call without one": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
+			s.Actions = []postroom.Action{{Type: postroom.ActionApplyTag, Tags: []string{"x"}}, {Type: postroom.ActionCallAPI}}
+		}, "/actions/1/call"},
+		"a call that is one too many": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
+			s.Actions = []postroom.Action{{Type: postroom.ActionApplyTag, Tags: []string{"x"}, Call: &postroom.Call{}}}
+		}, "/actions/0/call"},
+		"an empty tag": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
+			s.Actions = []postroom.Action{{Type: postroom.ActionAddSubscriber, Tags: []string{"a", " "}}}
+		}, "/actions/0/tags/1"},
+		"a custom field that is no JSON": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
+			s.Actions = []postroom.Action{{Type: postroom.ActionAddSubscriber, CustomFields: map[string]json.RawMessage{"a/b": json.RawMessage("{")}}}
+		}, "/actions/0/custom_fields/a~1b"},
 		"what is no action": {func(s *postroom.SourceSettings, _ *postroom.SourceSecrets) {
 			s.Actions = []postroom.Action{{Type: "add_subscribr"}}
 		}, "/actions/0/type"},

@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/postroom/postroom"
 )
@@ -23,16 +22,11 @@ func (in *Intake) Check(ctx context.Context, workspace postroom.WorkspaceID, s *
 	if problems.Err() == nil && proof == nil && allow == nil {
 		problems.Add("/require_token", "anybody could call the source: require the token, or another proof of who calls")
 	}
-	later := false
-	for i := range s.Actions {
-		if why := notYet(s.Actions[i].Type); why != "" {
-			later = true
-			problems.Add(fmt.Sprintf("/actions/%d/type", i), "%s", why)
-		}
+	fields, err := in.store.Fields(ctx, workspace)
+	if err != nil {
+		return err
 	}
-	if later {
-		return problems.Err()
-	}
+	checkActions(s, fields, &problems)
 	types, err := in.types(ctx, workspace)
 	if err != nil {
 		return err

@@ -31,6 +31,10 @@ func (s *Store) Contacts(ctx context.Context, workspace postroom.WorkspaceID, f 
 			all = append(all, *c)
 		}
 	}
+	if rest == nil && len(ids) == limit && len(all) < limit { // what is missing does not make it the last page
+		last := [16]byte(ids[limit-1])
+		rest = &last
+	}
 	return all, rest, nil
 }
 

@@ -96,6 +96,16 @@ func (s Span) End(err error) {
 	s.span.End()
 }
 
+// Receive begins the span of a call to a source. The spans of what follows belong to it.
+func (t *Tracer) Receive(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID) (context.Context, Span) {
+	if t == nil {
+		return ctx, Span{}
+	}
+	ctx, span := t.tracer.Start(ctx, "receive", trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		attribute.String("postroom.workspace.id", workspace.String()), attribute.String("postroom.source.id", source.String())))
+	return ctx, Span{span}
+}
+
 // Publish begins the span of a call that publishes events. The spans of what follows belong to it.
 func (t *Tracer) Publish(ctx context.Context, workspace postroom.WorkspaceID, events int) (context.Context, Span) {
 	if t == nil {
