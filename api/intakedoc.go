@@ -19,7 +19,7 @@ const intakeDescription = `Where a system posts to: the ` + "`url`" + ` of a sou
 
 200 says that the call is stored and was acted on. 202 says that it is stored, and will be.
 
-A refusal is a problem that tells no more than it must: 400 for a body that cannot be read at all, 401 for a proof that is missing or wrong, and for a source that does not exist, 403 for a caller that is not wanted, 413 for a body that is too large, and 429 for too many calls. The source's log says more.
+A refusal is a problem that tells no more than it must: 400 for a body that cannot be read at all, 401 for a proof that is missing or wrong, and for a source that does not exist, 403 for a caller that is not wanted, 413 for a body that is too large, 415 for one that is packed in a way that is not read, and 429 for too many calls. The source's log says more.
 
 The same source also answers at ` + "`/wp-json/ccsp-mailer/v1/webhooks/{source_id}`" + `. Some kinds answer GET (a challenge) and OPTIONS (a browser's preflight).`
 
@@ -47,7 +47,7 @@ func (a *api) routeIntake(rt *router) {
 	}}
 	h.Responses["200"].Content["application/json"] = &huma.MediaType{Schema: answer, Example: rawExample(exampleIntakeAnswer)}
 	h.Responses["202"] = &huma.Response{Description: "Stored, and not yet acted on.", Content: map[string]*huma.MediaType{"application/json": {Schema: answer}}}
-	for _, status := range []string{"400", "401", "403", "404", "405", "413", "429", "500", "503"} {
+	for _, status := range []string{"400", "401", "403", "404", "405", "413", "415", "429", "500", "503"} {
 		h.Responses[status] = &huma.Response{Ref: "#/components/responses/" + status}
 	}
 	rt.huma.OpenAPI().AddOperation(&h)

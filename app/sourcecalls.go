@@ -27,7 +27,7 @@ func (a *App) callsOf(ctx context.Context, who Caller, p *postroom.Problems, e *
 	calls := []postroom.StoredWebhook{}
 	for i := range actions {
 		if actions[i].Type != postroom.ActionCallAPI || actions[i].Call == nil {
-			continue // one that is missing, or one too many, is refused
+			continue // a call that is missing, or is one too many, Intake.Check refuses
 		}
 		var was *postroom.StoredWebhook
 		if id := kept[i]; !id.IsZero() {
@@ -176,18 +176,6 @@ func addAll(p *postroom.Problems, pointer string, err error) error {
 		p.AddCode(known.Code, pointer+f.Pointer, "%s", f.Detail)
 	}
 	return nil
-}
-
-// blamedBy are the places that an error blames.
-func blamedBy(err error) map[string]bool {
-	blamed := map[string]bool{}
-	var known *postroom.Error
-	if errors.As(err, &known) {
-		for _, f := range known.Fields {
-			blamed[f.Pointer] = true
-		}
-	}
-	return blamed
 }
 
 // cutName cuts a text to at most so many bytes, at the end of a character.

@@ -49,9 +49,7 @@ func (a *App) checkSource(ctx context.Context, who Caller, p *postroom.Problems,
 	if kinds := append([]string{postroom.KindGeneric}, a.Dialects.Kinds()...); !checkChoice(p, "/kind", s.Kind, kinds) {
 		return nil // what else is wrong depends on it
 	}
-	err := a.Intake.Check(ctx, who.Workspace, s, secrets)
-	checkActions(p, s.Actions, blamedBy(err))
-	return addAll(p, "", err)
+	return addAll(p, "", a.Intake.Check(ctx, who.Workspace, s, secrets))
 }
 
 func checkSourceSecrets(p *postroom.Problems, s *postroom.SourceSettings) {

@@ -5,7 +5,7 @@ import "strings"
 const (
 	src1 = "src_01jd3v8x2mf4k8c0q9r7t5y1za"
 	req1 = "req_01jd3v8x2mf4k8c0q9r7t5y1za"
-	con1 = "con_01jd3v8x2mf4k8c0q9r7t5y1za"
+	con9 = "con_01jd3v8x2mf4k8c0q9r7t5y1za"
 )
 
 const sourceJSON = `{"id":"` + src1 + `","uid":null,"name":"Signup form","description":"","kind":"generic","event_type":"contact.created","status":"active","require_token":true,` +
@@ -22,9 +22,9 @@ const fullSourceJSON = `{"id":"` + src1 + `","uid":"shop","name":"Shop","descrip
 
 const requestFields = `"id":"` + req1 + `","source_id":"` + src1 + `","received_at":` + stamp + `,"status":"processed","event_type":"contact.created","sender":"203.0.113.7","method":"POST",` +
 	`"path":"/in/` + src1 + `?token=***","records":1,"attempts":1,"next_attempt_at":null,"duration_ms":3.4,"error":null,"warnings":[{"kind":"mapping","message":"there is no phone","event":1,"row":2,"path":"phone"}],` +
-	`"actions":[{"event":1,"action":1,"type":"add_subscriber","outcome":"done","detail":"The contact was made.","at":` + stamp + `,"duration_ms":0.2,"contact_id":"` + con1 + `"},` +
+	`"actions":[{"event":1,"action":1,"type":"add_subscriber","outcome":"done","detail":"The contact was made.","at":` + stamp + `,"duration_ms":0.2,"contact_id":"` + con9 + `"},` +
 	`{"event":1,"action":2,"type":"apply_tag","outcome":"skipped","at":` + stamp + `,"duration_ms":0},{"event":1,"action":3,"type":"call_api","outcome":"queued","at":` + stamp + `,"duration_ms":0.1,"delivery_id":"` + dlv1 + `"}],` +
-	`"events":["` + evt1 + `"],"contacts":["` + con1 + `"],"resent_from":null,"answer":{"status_code":200,"body":{"success":true,"processed_records":1}}`
+	`"events":["` + evt1 + `"],"contacts":["` + con9 + `"],"resent_from":null,"answer":{"status_code":200,"body":{"success":true,"processed_records":1}}`
 
 const wholeRequestJSON = `{` + requestFields + `,"headers":[{"name":"Content-Type","value":"application/json"},{"name":"X-B","value":"x\u001b[2J"}],"body":"{\"contact_email\":\"ada@example.com\"}"}`
 
@@ -34,7 +34,7 @@ func failedRequestJSON() string {
 }
 
 const sourceTestJSON = `{"stored":false,"request":` + wholeRequestJSON + `,"items":[{"number":1,"input":{"contact_email":"ada@example.com"},"type":"contact.created","name":"signup","id":"e-1","time":` + stamp + `,` +
-	`"duplicate":true,"fields":{"first_name":"Ada","email":"ada@example.com","score":7},"data":{},"contact":{"id":"` + con1 + `","email":"ada@example.com","first_name":"Ada","status":"subscribed",` +
+	`"duplicate":true,"fields":{"first_name":"Ada","email":"ada@example.com","score":7},"data":{},"contact":{"id":"` + con9 + `","email":"ada@example.com","first_name":"Ada","status":"subscribed",` +
 	`"lists":[{"id":"lst_01jd3v8x2mf4k8c0q9r7t5y1za","name":"Newsletter","status":"subscribed"}],"tags":["vip"],"custom_fields":{"plan":"pro"}},` +
 	`"actions":[{"event":1,"action":1,"type":"add_subscriber","outcome":"done","at":` + stamp + `,"duration_ms":0.2}],"events":[{"type":"contact.created","data":{"contact":{"email":"ada@example.com"}}}],"error":null,"warnings":[]},` +
 	`{"number":2,"input":{"score":"x"},"type":"","name":"","id":"","time":null,"duplicate":false,"fields":{},"data":{},"contact":null,"actions":[],"events":[],` +

@@ -61,7 +61,7 @@ func sourceLog(x *tenant) {
 
 	// Mended, a request that failed is processed by a person's wish; one that was refused is not.
 	mend := signup("form")["mapping"].([]any)
-	mend[0].(map[string]any)["transform"] = []any{map[string]any{"lookup": map[string]any{"table": map[string]string{"nonsense": "bob@example.com"}}}}
+	mend[0].(map[string]any)["transform"] = []any{map[string]any{"lookup": map[string]any{"table": map[string]string{"nonsense": "bob@example.com", "ada@example.com": "ada@example.com"}}}}
 	if _, err := x.api.UpdateSource(ctx, "form", 0, map[string]any{"mapping": mend}); err != nil {
 		t.Fatal(err)
 	}
