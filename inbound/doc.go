@@ -7,7 +7,8 @@
 //	   │          [refused]          │               │                                        │
 //	   │                             └────── claim ◀─┴── 5 min, 30 min, 2 h ◀─────────────────┘
 //
-// accept.go tells the story; each step has a file of its own name. act.go computes what follows from a call without doing it, commit.go
+// accept.go tells the story; each step has a file of its own name. act.go (with people.go and publish.go) computes what follows from a call
+// without doing it, commit.go
 // stores all of it or nothing, and process.go is the loop for what is queued or to be tried again.
 //
 // How a call is read:
