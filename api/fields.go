@@ -228,8 +228,6 @@ func fieldDocs() map[string]string {
 		"Stats.succeeded":     "Deliveries that succeeded in the span.",
 		"Stats.failed":        "Deliveries that were given up in the span.",
 		"Stats.retried":       "Attempts that failed and are followed by another.",
-		"Stats.duplicates":    "Of a source: requests that had come before.",
-		"Stats.refused":       "Of a source: requests that were not verified, or not wanted.",
 		"Stats.success_rate":  "The share of attempts that succeeded, from 0 to 1; null if there was none.",
 		"Stats.latency_ms":    "How long receivers took to answer, in milliseconds.",
 		"Stats.last_status":   "The HTTP status of the newest attempt; 0 without an answer.",
@@ -248,8 +246,6 @@ func fieldDocs() map[string]string {
 		"StatsPoint.succeeded":  "Deliveries that succeeded in the step.",
 		"StatsPoint.failed":     "Deliveries that were given up in the step.",
 		"StatsPoint.retried":    "Attempts that failed and are followed by another.",
-		"StatsPoint.duplicates": "Of a source: requests that had come before.",
-		"StatsPoint.refused":    "Of a source: requests that were not verified, or not wanted.",
 		"StatsPoint.latency_ms": "How long receivers took to answer; null if none did.",
 
 		"Workspace.id":         "The workspace's id.",
