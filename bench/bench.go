@@ -67,6 +67,10 @@ func (s *session) chosen() (chosen []scenario) {
 
 // tell writes a line of progress about a measurement.
 func (s *session) tell(scenario string, db database, m Measurement) {
-	_, _ = fmt.Fprintf(s.cfg.Progress, "%s, %s: %s delivers %s/s, p99 %s ms\n",
-		scenario, db.kind, m.Target, rounded(m.PerSecond), ms(m.Latency.P99)) // progress that cannot be shown is no failure
+	does := "delivers"
+	if m.Calls {
+		does = "answers"
+	}
+	_, _ = fmt.Fprintf(s.cfg.Progress, "%s, %s: %s %s %s/s, p99 %s ms\n",
+		scenario, db.kind, m.Target, does, rounded(m.PerSecond), ms(m.Latency.P99)) // progress that cannot be shown is no failure
 }

@@ -54,7 +54,7 @@ func TestPacedLoad(t *testing.T) {
 // TestRun runs every scenario that fills no database, with a fake in the place of Postroom.
 func TestRun(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.Scenarios = []string{"one", "bulk", "fanout", "paced", "hang"}
+	cfg.Scenarios = []string{"one", "bulk", "fanout", "paced", "hang", "intake"}
 	cfg.Runs = 2
 	var out, progress bytes.Buffer
 	cfg.Output, cfg.Progress, cfg.Format = &out, &progress, JSON
@@ -68,11 +68,16 @@ func TestRun(t *testing.T) {
 	events := map[string][2]int{ // deliveries of base and subject, by scenario and metric
 		"one throughput": {500, 500}, "bulk throughput": {500, 500}, "fanout throughput": {500, 2500}, "paced p99": {50, 50},
 		"hang p99_ratio": {450, 450}, "hang throughput": {450, 450},
+		"intake answers": {500, 500}, "intake with contacts answers": {500, 500},
 	}
 	for _, c := range report.Comparisons {
 		name := c.Scenario + " " + string(c.Metric)
+		contacts := strings.Contains(c.What, "a new contact for each call")
+		if contacts {
+			name = c.Scenario + " with contacts " + string(c.Metric)
+		}
 		want, ok := events[name]
-		if !ok || c.Database != "SQLite" || len(c.Pairs) != 2 || c.Goal == nil {
+		if !ok || c.Database != "SQLite" || len(c.Pairs) != 2 || (c.Goal == nil) != contacts {
 			t.Errorf("an unexpected comparison: %+v", c)
 			continue
 		}
@@ -89,7 +94,7 @@ func TestRun(t *testing.T) {
 	if len(events) > 0 {
 		t.Errorf("not measured: %v", events)
 	}
-	if got := strings.Count(progress.String(), "\n"); got != 2*(2+2+2+2+4) {
+	if got := strings.Count(progress.String(), "\n"); got != 2*(2+2+2+2+4+3) {
 		t.Errorf("%d lines of progress:\n%s", got, progress.String())
 	}
 	left, err := os.ReadDir(cfg.Dir)
@@ -109,6 +114,9 @@ func TestRunFaults(t *testing.T) {
 		{"repeat", "one", nil, "0 missing, 50 delivered twice"},
 		{"refuse", "one", []string{"50 of 500 events were refused, the first one with: 503 Service Unavailable the fake refuses"}, "50 refused, 0 missing"},
 		{"refuse", "bulk", []string{`50 of 500 events were refused, the first one with: {"error":{"detail":"the fake refuses"}}`}, "50 refused"},
+		{"lose", "intake", []string{"intake on SQLite, run 1, Postroom: ", " calls that were answered with 200 are not stored"}, "0 refused, "},
+		{"refuse", "intake", []string{"50 of 500 calls were refused, the first one with: 503 Service Unavailable the fake refuses"}, "50 refused, 0 missing"},
+		{"die", "intake", []string{"intake on SQLite: ", "the Postroom ended during the measurement", "the fake dies"}, ""},
 		{"repeat", "backlog", []string{"backlog on SQLite: ", "no such table: webhooks"}, ""}, // nothing can be filled that is not Postroom's
 		{"die", "one", []string{"one on SQLite: ", "the Postroom ended during the measurement", "the fake dies"}, ""},
 		{"sick", "one", []string{"start Postroom on SQLite: it has ended", "the fake is sick"}, ""},

@@ -8,6 +8,7 @@ type Metric string
 // The metrics.
 const (
 	Throughput Metric = "throughput" // deliveries per second of the subject, as a part of the base's; more is better
+	Answers    Metric = "answers"    // answered calls per second, likewise; more is better
 	P99        Metric = "p99"        // the subject's p99 from publish to arrival, in ms; less is better
 	P99Ratio   Metric = "p99_ratio"  // the subject's p99 as a multiple of the base's; less is better
 	Slowest    Metric = "slowest"    // of several calls the one that takes longest, in ms; less is better
@@ -101,7 +102,7 @@ func quotient(a, b float64) float64 {
 // verdict says in a word how the median stands to the goal.
 func (c *Comparison) verdict() string {
 	reaches := func(goal float64) bool {
-		if c.Metric == Throughput {
+		if c.isRatioOfSpeed() {
 			return c.Median >= goal
 		}
 		return c.Median <= goal
@@ -112,7 +113,7 @@ func (c *Comparison) verdict() string {
 	case len(c.Pairs)+len(c.Values) == 0:
 		return "not measured"
 	case c.lost():
-		return "events were lost"
+		return c.lossWords()
 	case reaches(c.Goal.Aim):
 		return "reached, and what it aims at too"
 	case reaches(c.Goal.Must):
@@ -122,8 +123,19 @@ func (c *Comparison) verdict() string {
 	}
 }
 
+// isRatioOfSpeed tells whether the metric is how much the subject does beside the base.
+func (c *Comparison) isRatioOfSpeed() bool { return c.Metric == Throughput || c.Metric == Answers }
+
 func (c *Comparison) lost() bool {
 	return slices.ContainsFunc(c.Pairs, func(p Pair) bool { return p.Base.loss() != nil || p.Subject.loss() != nil })
+}
+
+// lossWords say that something was lost.
+func (c *Comparison) lossWords() string {
+	if c.Metric == Answers {
+		return "calls were lost"
+	}
+	return "events were lost"
 }
 
 // typical is the pair whose metric is the median, or the lower of the two in the middle: one run whose figures belong

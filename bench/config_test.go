@@ -20,7 +20,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	c.Executable, c.Output, c.Progress = "", nil, nil
 	want := Config{
-		Scenarios: []string{"one", "bulk", "fanout", "paced", "hang", "backlog", "start", "memory", "logs"}, Databases: []string{"sqlite", "postgres"},
+		Scenarios: []string{"one", "bulk", "fanout", "paced", "hang", "backlog", "start", "memory", "logs", "intake"}, Databases: []string{"sqlite", "postgres"},
 		Events: 20000, Publishers: 64, Runs: 3, Warmup: 1000, BulkLines: 100, Rate: 200, Paced: 10 * time.Second, Backlog: 1000000, Attempts: 1000000, Webhooks: 100000,
 		Patience: 30 * time.Second, Dir: os.TempDir(), Format: Table, settle: 250 * time.Millisecond,
 	}

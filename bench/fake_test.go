@@ -37,6 +37,8 @@ type fake struct {
 	mu     sync.Mutex
 	hooks  map[string]fakeHook
 	events int
+	source postroom.SourceID // the last that was made
+	calls  int               // to it
 }
 
 type fakeHook struct {
@@ -71,6 +73,9 @@ func serveFake(ctx context.Context, args []string) error {
 	mux.HandleFunc("GET /v1/webhooks", f.withKey(f.list))
 	mux.HandleFunc("POST /v1/webhooks", f.withKey(f.create))
 	mux.HandleFunc("DELETE /v1/webhooks/{id}", f.withKey(f.remove))
+	mux.HandleFunc("POST /v1/sources", f.withKey(f.addSource))
+	mux.HandleFunc("GET /v1/sources/{id}", f.withKey(f.showSource))
+	mux.HandleFunc("POST /in/{id}", f.takeCall)
 	mux.HandleFunc("POST /v1/events", f.withKey(f.publish))
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {

@@ -12,12 +12,13 @@ import (
 // Measurement is what one run of one thing has shown.
 type Measurement struct {
 	Target     string `json:"target"`
-	Events     int    `json:"events"`     // published
-	Deliveries int    `json:"deliveries"` // that ought to arrive: of the events that were accepted, one in each lane
-	Arrived    int    `json:"arrived"`    // each counted once
+	Calls      bool   `json:"calls,omitempty"` // it is of calls to a source: an event is a call, and has arrived when it was answered and is stored
+	Events     int    `json:"events"`          // published
+	Deliveries int    `json:"deliveries"`      // that ought to arrive: of the events that were accepted, one in each lane
+	Arrived    int    `json:"arrived"`         // each counted once
 	Missing    int    `json:"missing"`
 	Duplicates int    `json:"duplicates"`
-	Refused    int    `json:"refused"`           // events that were not answered with 202
+	Refused    int    `json:"refused"`           // events that were not answered with 202; calls with 200
 	Refusal    string `json:"refusal,omitempty"` // how the first of them was
 
 	Seconds        float64 `json:"seconds"`         // from the first publish until the last arrival
@@ -41,12 +42,23 @@ type Usage struct {
 func (m Measurement) loss() error {
 	var errs []error
 	if m.Refused > 0 {
-		errs = append(errs, fmt.Errorf("%d of %d events were refused, the first one with: %s", m.Refused, m.Events, m.Refusal))
+		errs = append(errs, fmt.Errorf("%d of %d %s were refused, the first one with: %s", m.Refused, m.Events, m.things(), m.Refusal))
 	}
-	if m.Missing > 0 {
+	switch {
+	case m.Missing > 0 && m.Calls:
+		errs = append(errs, fmt.Errorf("%d of %d calls that were answered with 200 are not stored", m.Missing, m.Deliveries))
+	case m.Missing > 0:
 		errs = append(errs, fmt.Errorf("%d of %d deliveries did not arrive", m.Missing, m.Deliveries))
 	}
 	return errors.Join(errs...)
+}
+
+// things are what was sent.
+func (m Measurement) things() string {
+	if m.Calls {
+		return "calls"
+	}
+	return "events"
 }
 
 // cpuPerDelivery is the CPU time of all processes for each delivery, in seconds.

@@ -2,9 +2,11 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,7 +17,9 @@ import (
 type target struct {
 	name      string
 	url       string
-	key       string // both get the same request, API key and all
+	key       string // both get the same request, API key and all; empty for none
+	sign      []byte // the secret that bodies are signed with; nil for no signature
+	accepts   int    // the status of a good answer; 202 if zero
 	transport *http.Transport
 	server    *child
 	processes []process // the server, and its database where that is started for it
@@ -61,7 +65,9 @@ func publish(ctx context.Context, t target, l load, first int64, workers int) (p
 	if err != nil {
 		return published{}, err
 	}
-	template.Header.Set("Authorization", "Bearer "+t.key)
+	if t.key != "" {
+		template.Header.Set("Authorization", "Bearer "+t.key)
+	}
 	template.Header.Set("Content-Type", "application/json")
 	if l.lines > 0 {
 		template.Header.Set("Content-Type", "application/x-ndjson")
@@ -80,6 +86,10 @@ func publish(ctx context.Context, t target, l load, first int64, workers int) (p
 // work takes events until there are none.
 func (p *publisher) work(ctx context.Context) {
 	var own published
+	var sign *signer
+	if p.target.sign != nil {
+		sign = newSigner(p.target.sign)
+	}
 	perRequest := max(p.load.lines, 1)
 	e := newEvent(p.load.eventType)
 	body := make([]byte, 0, perRequest*(eventBytes+1))
@@ -98,7 +108,7 @@ func (p *publisher) work(ctx context.Context) {
 				body = append(body, '\n')
 			}
 		}
-		refused, err := p.post(body, n)
+		refused, err := p.post(sign, body, n)
 		own.latency = append(own.latency, time.Since(sent).Microseconds())
 		own.accepted += n - refused
 		own.refused += refused
@@ -134,16 +144,20 @@ func (p *publisher) awaitTurn(ctx context.Context, i int) time.Time {
 const lineError = `{"error":`
 
 // post sends one request with so many events, and reads its answer. It returns how many were refused, and how.
-func (p *publisher) post(body []byte, events int) (refused int, err error) {
+func (p *publisher) post(sign *signer, body []byte, events int) (refused int, err error) {
 	req := *p.template
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.ContentLength = int64(len(body))
+	if sign != nil {
+		req.Header = maps.Clone(req.Header)
+		req.Header[signatureHeader] = []string{sign.sign(body)}
+	}
 	resp, err := p.target.transport.RoundTrip(&req)
 	if err != nil {
 		return events, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusAccepted {
+	if resp.StatusCode != cmp.Or(p.target.accepts, http.StatusAccepted) {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 500)) // what there is of it is enough
 		drain(resp.Body)
 		return events, fmt.Errorf("%s %s", resp.Status, bytes.TrimSpace(text))

@@ -53,7 +53,7 @@ func (c *Comparison) measured() string {
 		text = fmt.Sprintf("%s (%s/s beside %s/s%s)", c.Metric.number(c.Median), rounded(pair.Subject.PerSecond), rounded(pair.Base.PerSecond), runs)
 	}
 	if c.lost() {
-		text += "; events were lost"
+		text += "; " + c.lossWords()
 	}
 	return text
 }

@@ -33,9 +33,17 @@ func (c *Comparison) table(b *bytes.Buffer) {
 		m    Measurement
 	}{{c.Base, pair.Base}, {c.Subject, pair.Subject}}
 
-	speed := newColumns(b, "", "deliveries/s", "arrival in ms: p50", "p95", "p99", "max", "answer in ms: p50", "p95", "p99", "max")
+	titles := []string{"", "deliveries/s", "arrival in ms: p50", "p95", "p99", "max", "answer in ms: p50", "p95", "p99", "max"}
+	if c.Metric == Answers { // nothing is delivered
+		titles = []string{"", "calls/s", "answer in ms: p50", "p95", "p99", "max"}
+	}
+	speed := newColumns(b, titles...)
 	for _, s := range sides {
-		speed.row(append([]string{s.name, rounded(s.m.PerSecond)}, append(s.m.Latency.cells(), s.m.Publish.cells()...)...)...)
+		cells := append([]string{s.name, rounded(s.m.PerSecond)}, s.m.Latency.cells()...)
+		if c.Metric != Answers {
+			cells = append(cells, s.m.Publish.cells()...)
+		}
+		speed.row(cells...)
 	}
 	speed.end()
 
@@ -90,7 +98,7 @@ func (p Percentiles) cells() []string { return []string{ms(p.P50), ms(p.P95), ms
 
 // result is the metric in words.
 func (c *Comparison) result() string {
-	what := map[Metric]string{Throughput: "ratio of throughput", P99: "p99", P99Ratio: "ratio of p99", Slowest: "the slowest filter's p50", Seconds: "time", MiB: "memory"}[c.Metric]
+	what := map[Metric]string{Throughput: "ratio of throughput", Answers: "ratio of throughput", P99: "p99", P99Ratio: "ratio of p99", Slowest: "the slowest filter's p50", Seconds: "time", MiB: "memory"}[c.Metric]
 	runs := "one run"
 	if n := max(len(c.Pairs), len(c.Values)); c.Metric == Slowest {
 		runs = fmt.Sprintf("%s for %d filters", c.spread(), n)
@@ -98,7 +106,7 @@ func (c *Comparison) result() string {
 		runs = fmt.Sprintf("%s in %d runs", c.spread(), n)
 	}
 	text := fmt.Sprintf("%s %s (%s)", what, c.Metric.number(c.Median), runs)
-	if c.Metric == Throughput && c.CPURatio > 0 {
+	if c.isRatioOfSpeed() && c.CPURatio > 0 {
 		text += fmt.Sprintf(", by CPU time alone %.2f", c.CPURatio)
 	}
 	return text
@@ -144,7 +152,10 @@ func (m Measurement) faults(b *bytes.Buffer, name string) {
 	if m.Duplicates == 0 && m.loss() == nil {
 		return
 	}
-	fmt.Fprintf(b, "  ! %s: %s refused, %s missing, %s delivered twice or more", name, count(m.Refused), count(m.Missing), count(m.Duplicates))
+	fmt.Fprintf(b, "  ! %s: %s refused, %s missing", name, count(m.Refused), count(m.Missing))
+	if !m.Calls {
+		fmt.Fprintf(b, ", %s delivered twice or more", count(m.Duplicates))
+	}
 	if m.Refusal != "" {
 		fmt.Fprintf(b, "; the first refusal: %s", m.Refusal)
 	}

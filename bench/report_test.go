@@ -37,6 +37,13 @@ func sampleReport() *Report {
 	lossy.Arrived, lossy.Missing, lossy.Duplicates = 19998, 2, 1
 	lossy.Refused, lossy.Refusal = 3, `503 {"code":"a|b"}`
 
+	calls := func(m Measurement) Measurement {
+		m.Calls, m.Latency, m.Processes = true, m.Publish, m.Processes[:2]
+		return m
+	}
+	forgetful := subject(13000, 9)
+	forgetful.Arrived, forgetful.Missing = 19993, 7
+
 	r := &Report{
 		Version: "1.2.3",
 		Machine: Machine{Cores: 2, CPU: "Example CPU @ 2.50GHz", Kernel: "Linux 6.1.0 amd64", Go: "1.26.0", FileSystem: "ext4", SyncMS: 1.234, Load: "0.42"},
@@ -75,6 +82,11 @@ func sampleReport() *Report {
 				Scenario: "logs", What: "SQLite, log query (any filter, first page), 1,000,000 attempts", Metric: Slowest, Subject: "Postroom",
 				Goal: &Goal{Must: 50, Aim: 10, MustText: "50 ms", AimText: "10 ms"}, Values: []float64{1.5, 12.5},
 				Details: []Detail{{What: "events?", Value: 1.5, First: 4, Max: 2, Found: "50, and a cursor"}, {What: "events?q=needle", Value: 12.5, First: 30, Max: 20, Found: "20"}},
+			},
+			{
+				Scenario: "intake", What: "SQLite, intake: verified, stored, answered", Metric: Answers, Base: bareHandler, Subject: "Postroom",
+				Goal:  &Goal{Must: 0.5, Aim: 0.7, MustText: "0.5 of a bare net/http handler that answers", AimText: "0.7"},
+				Pairs: []Pair{{calls(base(24000)), calls(subject(14000, 9))}, {calls(base(24000)), calls(forgetful)}},
 			},
 		},
 	}
@@ -136,6 +148,7 @@ func TestComparison(t *testing.T) {
 		typicalPerSecond, typicalP99 float64 // of the subject
 	}{
 		{Throughput, 0.5, 0.4, 0.6, 0.45, 0.5, 0.51, 50, 3},
+		{Answers, 0.5, 0.4, 0.6, 0.45, 0.5, 0.51, 50, 3},
 		{P99, 4, 3, 5, 4.5, 4, 3.9, 120, 4},
 		{P99Ratio, 1.5, 1, 2.5, 1.6, 1.5, 1.4, 50, 3},
 	} {

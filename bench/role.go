@@ -18,6 +18,7 @@ const (
 	roleCommand   = "bench-role" // the command that calls Role
 	roleReceiver  = "receiver"
 	roleForwarder = "forwarder"
+	roleHandler   = "handler"
 )
 
 // listening begins the one line that a role writes to its standard output; the address it listens on follows.
@@ -29,6 +30,7 @@ const listening = "listening "
 //
 //	receiver
 //	forwarder --to URL [--workers 64]
+//	handler
 func Role(ctx context.Context, name string, args []string) error {
 	return runRole(ctx, name, args, os.Stdin, os.Stdout)
 }
@@ -50,6 +52,8 @@ func runRole(ctx context.Context, name string, args []string, stdin io.Reader, s
 	switch name {
 	case roleReceiver:
 		return serveLoopback(ctx, newReceiver(), stdout)
+	case roleHandler:
+		return serveLoopback(ctx, http.HandlerFunc(answering), stdout)
 	case roleForwarder:
 		if u, err := url.Parse(*to); err != nil || u.Scheme != "http" || u.Host == "" {
 			return fmt.Errorf("%s: --to is %q, and must be a URL with http", name, *to)
@@ -62,7 +66,7 @@ func runRole(ctx context.Context, name string, args []string, stdin io.Reader, s
 		defer cancel()
 		return serveLoopback(ctx, f, stdout)
 	default:
-		return fmt.Errorf("there is no role %q; there are %s and %s", name, roleReceiver, roleForwarder)
+		return fmt.Errorf("there is no role %q; there are %s, %s and %s", name, roleReceiver, roleForwarder, roleHandler)
 	}
 }
 

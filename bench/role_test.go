@@ -24,6 +24,7 @@ func TestRoleEnds(t *testing.T) {
 	}{
 		{roleReceiver, nil, statsPath, func(stdin io.Closer, _ func()) { _ = stdin.Close() }},
 		{roleReceiver, nil, statsPath, func(_ io.Closer, cancel func()) { cancel() }},
+		{roleHandler, nil, "", func(stdin io.Closer, _ func()) { _ = stdin.Close() }},
 		{roleForwarder, []string{"--to", "http://127.0.0.1:1/in/0", "--workers", "2"}, "", func(stdin io.Closer, _ func()) { _ = stdin.Close() }},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -55,7 +56,7 @@ func TestRoleRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"postman"}, `no role "postman"; there are receiver and forwarder`},
+		{[]string{"postman"}, `no role "postman"; there are receiver, forwarder and handler`},
 		{[]string{roleForwarder}, `--to is "", and must be a URL with http`},
 		{[]string{roleForwarder, "--to", "ftp://x"}, `--to is "ftp://x"`},
 		{[]string{roleForwarder, "--to", "http://x/", "--workers", "0"}, "must be at least 1"},

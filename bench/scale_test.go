@@ -9,7 +9,7 @@ import (
 	"github.com/postroom/postroom/internal/testenv"
 )
 
-// TestFilled runs the scenarios that fill a database, with Postroom itself on both databases.
+// TestFilled runs the scenarios that fill a database, and those of sources, with Postroom itself on both databases.
 func TestFilled(t *testing.T) {
 	t.Setenv(realServer, "1")
 	for kind, database := range map[string]string{"SQLite": "sqlite", "PostgreSQL": ""} {
@@ -17,7 +17,7 @@ func TestFilled(t *testing.T) {
 			cfg := testConfig(t)
 			cfg.Attempts, cfg.Webhooks, cfg.Backlog = 4000, 40, 400
 			cfg.Format = JSON
-			for _, scenario := range []string{"backlog", "start", "memory", "logs"} {
+			for _, scenario := range []string{"backlog", "start", "memory", "logs", "intake"} {
 				if cfg.Databases = []string{database}; database == "" {
 					cfg.Databases = []string{testenv.Postgres(t)} // each wants an empty one
 				}
@@ -30,7 +30,11 @@ func TestFilled(t *testing.T) {
 				if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 					t.Fatal(err)
 				}
-				if len(report.Comparisons) != 1 || report.Comparisons[0].Median <= 0 {
+				want := 1
+				if scenario == "intake" {
+					want = 2
+				}
+				if len(report.Comparisons) != want || report.Comparisons[0].Median <= 0 {
 					t.Fatalf("%s: %s", scenario, out.String())
 				}
 				if scenario == "logs" {

@@ -23,6 +23,7 @@ func scenarioTable() []scenario {
 		{"start", starting},  // many deliveries wait when the server starts
 		{"memory", memory},   // there are many webhooks, and many deliveries wait
 		{"logs", logs},       // a log of a month, searched by every filter
+		{"intake", intake},   // calls to a source, verified and stored
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 type benchCmd struct {
-	Scenarios  []string      `arg:"" optional:"" placeholder:"SCENARIO" help:"What is measured: one, bulk, fanout, paced, hang, backlog, start, memory, logs; by default all."`
+	Scenarios  []string      `arg:"" optional:"" placeholder:"SCENARIO" help:"What is measured: one, bulk, fanout, paced, hang, backlog, start, memory, logs, intake; by default all."`
 	Database   []string      `placeholder:"DATABASE" help:"sqlite, postgres (a private server, which Debian's package postgresql has), or the postgres://… URL of an empty database; by default sqlite, and postgres where it is installed."`
 	Events     int           `placeholder:"N" default:"20000" help:"How many events a run publishes."`
 	Publishers int           `placeholder:"N" default:"64" help:"How many connections publish."`
@@ -28,10 +28,12 @@ type benchCmd struct {
 // Help is shown by `postroom bench --help`.
 func (benchCmd) Help() string {
 	return `Starts Postroom on an empty database, a receiver and publishers, all on loopback, and in turn a bare forwarder: a small
-server that posts each event once and keeps nothing. What counts is the ratio of the two.
+server that posts each event once and keeps nothing. For intake it is one that answers each call and keeps nothing. What counts is
+the ratio of the two.
 
     postroom bench one
     postroom bench --database sqlite --runs 5 one fanout
+    postroom bench intake
     postroom bench --markdown`
 }
 

@@ -61,9 +61,17 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	account.say("Postroom runs at %s, with a fresh database in %s", gateway.url, dir)
-	account.say("A receiver runs at %s; it verifies each signature, and fails some calls at first\n", receiver.url)
+	account.say("A receiver runs at %s; it verifies each signature, and fails some calls at first", receiver.url)
+	account.say("→ is a call that came in, ✓ one that went out and arrived\n")
 
 	if err := subscribe(ctx, api, receiver); err != nil {
+		return err
+	}
+	sender, err := startSender(ctx, api, account, receiver)
+	if err != nil {
+		return err
+	}
+	if err := sender.work(ctx, max(3, c.Events/20)); err != nil {
 		return err
 	}
 	if err := publish(ctx, api, account, receiver, c.Events); err != nil {
@@ -83,6 +91,7 @@ The server goes on running. Try, in another terminal:
 
     export POSTROOM_URL=%s POSTROOM_API_KEY=%s
     postroom deliveries list
+    postroom sources list
     postroom events tail
     postroom events send --type contact.created --data '{"contact":{"email":"you@example.com"}}'
 
@@ -178,7 +187,7 @@ func publish(ctx context.Context, api *client.Client, a *account, r *receiver, n
 		}
 		r.expect(published)
 	}
-	a.say("\n%d events published: each was on the disk before Postroom said yes\n", n)
+	a.say("\nOut: %d events published: each was on the disk before Postroom said yes\n", n)
 	return nil
 }
 
@@ -195,8 +204,7 @@ func forPerson(sample json.RawMessage, i int) (json.RawMessage, error) {
 		if err := json.Unmarshal(raw, &contact); err != nil {
 			return nil, err
 		}
-		first := []string{"Ada", "Björn", "Chloé", "Dmitri", "Esra", "Fumiko", "Gwen", "Hôa", "Íñigo", "Jürgen"}
-		contact["first_name"] = first[i%len(first)]
+		contact["first_name"] = firstName(i)
 		contact["email"] = fmt.Sprintf("person%02d@example.com", i)
 		contact["id"] = 500 + i
 		changed, err := json.Marshal(contact)
@@ -206,6 +214,11 @@ func forPerson(sample json.RawMessage, i int) (json.RawMessage, error) {
 		event.Data["contact"] = changed
 	}
 	return json.Marshal(event.Data)
+}
+
+func firstName(i int) string {
+	first := []string{"Ada", "Björn", "Chloé", "Dmitri", "Esra", "Fumiko", "Gwen", "Hôa", "Íñigo", "Jürgen"}
+	return first[i%len(first)]
 }
 
 func summary(ctx context.Context, api *client.Client, a *account, r *receiver) error {
@@ -248,12 +261,21 @@ func (a *account) say(format string, args ...any) {
 
 // call tells of one call that the receiver got.
 func (a *account) call(ok bool, webhook, eventType, who, note string) {
-	mark, on, off := "✓", "\x1b[32m", "\x1b[0m"
+	a.line("✓", ok, webhook, eventType, who, note)
+}
+
+// came tells of one call that the source got.
+func (a *account) came(ok bool, event, who, note string) {
+	a.line("→", ok, "CloudCusp", event, who, note)
+}
+
+func (a *account) line(mark string, ok bool, party, eventType, who, note string) {
+	on, off := "\x1b[32m", "\x1b[0m"
 	if !ok {
 		mark, on = "✗", "\x1b[33m"
 	}
 	if !a.colour {
 		on, off = "", ""
 	}
-	a.say("%7.3fs  %s%s  %-13s %-26s %-22s %s", time.Since(a.started).Seconds(), on+mark, off, webhook, eventType, who, note)
+	a.say("%7.3fs  %s%s  %-13s %-26s %-22s %s", time.Since(a.started).Seconds(), on+mark, off, party, eventType, who, note)
 }

@@ -1,5 +1,7 @@
 // Package demo shows Postroom at work: it is what `postroom demo` and `make demo` run.
 //
+//	sender ──signed──▶ source ─▶ contact, tag, list, events
+//	                                │
 //	demo ──publish──▶ Postroom (fresh SQLite database) ──signed──▶ receiver (verifies, and fails some first)
 //	  ▲                                                               │
 //	  └───────────────────────── account of what arrives ◀────────────┘

@@ -25,10 +25,11 @@ type summary struct {
 	kills, atRandom, atPoints       int // atPoints of the kills came from within, at a failpoint
 	acknowledged, again, stored     int // events
 	deliveries, succeeded, givenUp  int
-	cancelled                       int // tests that were cut off
-	received, logged, cutOff        int // cutOff of the calls are not in the log, for a fault cut them off
-	duplicates, replays, mostAtOnce int // good answers beyond the first for a delivery; calls that one fault cut off
-	lost                            int // events
+	cancelled                       int            // tests that were cut off
+	received, logged, cutOff        int            // cutOff of the calls are not in the log, for a fault cut them off
+	duplicates, replays, mostAtOnce int            // good answers beyond the first for a delivery; calls that one fault cut off
+	lost                            int            // events
+	intake                          *intakeSummary // nil where nothing came in
 }
 
 // table writes summaries as Markdown, which the documentation shows.
@@ -61,6 +62,23 @@ func table(all ...summary) string {
 	number("deliveries that succeeded twice", func(s summary) int { return s.duplicates })
 	number("calls that one kill cut off, at most", func(s summary) int { return s.mostAtOnce })
 	number("**acknowledged events lost**", func(s summary) int { return s.lost })
+	if all[0].intake != nil {
+		in := func(what string, value func(s *intakeSummary) int) {
+			number(what, func(s summary) int { return value(s.intake) })
+		}
+		in("calls to sources answered 200: processed", func(s *intakeSummary) int { return s.processed })
+		in("… answered 200: came before", func(s *intakeSummary) int { return s.duplicates })
+		in("… answered 202: cannot be processed yet", func(s *intakeSummary) int { return s.queued })
+		in("… made again for want of an answer", func(s *intakeSummary) int { return s.again })
+		in("… made twice on purpose", func(s *intakeSummary) int { return s.twice })
+		in("requests stored", func(s *intakeSummary) int { return s.requests })
+		in("contacts made, each with its tag and its list", func(s *intakeSummary) int { return s.contacts })
+		in("events that this caused", func(s *intakeSummary) int { return s.events })
+		in("… that a webhook wanted and got", func(s *intakeSummary) int { return s.arrived })
+		in("… calls beyond the first for one", func(s *intakeSummary) int { return s.repeated })
+		in("**answered calls lost**", func(s *intakeSummary) int { return s.lost })
+		in("**calls done twice**", func(s *intakeSummary) int { return s.doneTwice })
+	}
 	_ = w.Flush()
 	return b.String()
 }

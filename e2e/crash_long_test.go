@@ -5,7 +5,6 @@ package e2e
 import (
 	"flag"
 	"os"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -43,9 +42,6 @@ func TestCrashLong(t *testing.T) {
 func everyPoint(n int, database string) (kills []failpoint.Name) {
 	var points []failpoint.Name
 	for _, p := range failpoint.Names() {
-		if slices.Contains(intakePoints(), p) {
-			continue // TestIntakeKilled has these
-		}
 		// On SQLite there is nothing to take over but at a start, by a statement that is its own transaction.
 		if database != "sqlite" || p != failpoint.TakeOverInTransaction {
 			points = append(points, p)

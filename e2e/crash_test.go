@@ -19,12 +19,13 @@ import (
 const shortLease = 5 * time.Second
 
 // TestCrash kills the server with SIGKILL again and again while publishers go on, at random moments and between two steps:
-// every event that was acknowledged arrives at every webhook, and what arrives twice was under way at a kill. It is the short
-// form of TestCrashLong.
+// every event that was acknowledged arrives at every webhook, and what arrives twice was under way at a kill. Every call to a source that was
+// answered is processed, and nothing of it is done twice. It is the short form of TestCrashLong.
 func TestCrash(t *testing.T) {
-	points := []failpoint.Name{"", failpoint.PublishInTransaction, failpoint.AttemptSent, "", failpoint.RecordCommitted, failpoint.PublishCommitted,
-		"", failpoint.RecordInTransaction, failpoint.PublishHandedOver, failpoint.ClaimCommitted}
-	for database, kills := range map[string][]failpoint.Name{"sqlite": points, "postgres": points[:6]} {
+	points := []failpoint.Name{"", failpoint.PublishInTransaction, failpoint.AttemptSent, failpoint.CommitInTransaction, failpoint.CommitCommitted,
+		failpoint.RecordCommitted, failpoint.PublishCommitted, "", failpoint.RecordInTransaction, failpoint.PublishHandedOver,
+		failpoint.IntakeStored, failpoint.RequestClaimCommitted, failpoint.ClaimCommitted}
+	for database, kills := range map[string][]failpoint.Name{"sqlite": points, "postgres": points[:7]} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
 			c := crashes{kills: kills, publishers: 4, quiet: 20 * time.Millisecond, most: 800 * time.Millisecond}
@@ -53,6 +54,7 @@ func (c crashes) run(t *testing.T, database string) summary {
 	x := newTenant(t, startServer(t, s))
 	random := seeded(t)
 	hooks := x.faultWebhooks()
+	calls := startSenders(newTenant(t, x.s), c.publishers, c.quiet, random)
 	load := startLoad(x, c.publishers, c.quiet, random)
 	operator := startOperator(x, hooks, random)
 
@@ -91,11 +93,17 @@ func (c crashes) run(t *testing.T, database string) summary {
 	a.acknowledged, a.loose, a.s.again = load.stop(t), load.loose, load.again
 	a.replayed = operator.stop(t)
 	x.api = newClient(t, x.s, x.key)
+	calls.x.api = newClient(t, x.s, calls.x.key)
+	calls.stop(t)
+	in := intakeAccount{senders: calls, stored: calls.requestTotals()}
 	x.allEnded(3 * time.Minute)
+	calls.x.allEnded(3 * time.Minute)
 	x.stop(t)
+	intake := in.settle(t, x.s.settings)
+	a.s.intake = &intake
 	summary := a.settle(t, x.s.settings)
-	if summary.acknowledged < 10*len(c.kills) {
-		t.Errorf("only %d events were acknowledged", summary.acknowledged)
+	if summary.acknowledged < 10*len(c.kills) || intake.processed < 5*len(c.kills) || intake.queued < 2 || intake.duplicates < 1 {
+		t.Errorf("only %d events were acknowledged, and of the calls %+v", summary.acknowledged, intake)
 	}
 	return summary
 }
@@ -129,7 +137,7 @@ func stops(point failpoint.Name) bool {
 
 // passes draws how often the server comes by a failpoint until it is killed there.
 func passes(point failpoint.Name, random *rand.Rand) int {
-	for prefix, most := range map[string]int{"publish.": 50, "attempt.": 200, "record.": 10} {
+	for prefix, most := range map[string]int{"publish.": 50, "intake.": 50, "commit.": 50, "request-claim.": 3, "attempt.": 200, "record.": 10} {
 		if strings.HasPrefix(string(point), prefix) {
 			return 1 + random.IntN(most)
 		}

@@ -48,36 +48,14 @@ type sums struct{ attempts, succeeded int }
 // readLedger reads the database of servers that have stopped.
 func readLedger(t testing.TB, s settings, workspace string) *ledger {
 	t.Helper()
-	driver, source := "sqlite", "file:"+filepath.Join(s.dir, "postroom-data", "postroom.db")+"?mode=ro"
-	if s.database != "" {
-		driver, source = "pgx", s.database
-	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := openLedger(t, s)
 	defer func() { _ = db.Close() }()
-	id, err := postroom.ParseID[postroom.WorkspaceKind](workspace)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := must(postroom.ParseID[postroom.WorkspaceKind](workspace))(t)
 	l := &ledger{events: map[postroom.EventID]storedEvent{}, byPublicID: map[string]postroom.EventID{}, deliveries: map[postroom.DeliveryID]storedDelivery{},
 		attempts: map[postroom.DeliveryID][]storedAttempt{}, rollups: map[postroom.WebhookID]sums{}}
 	each := func(query string, read func(rows *sql.Rows) error) {
 		t.Helper()
-		rows, err := db.QueryContext(t.Context(), query, id[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = rows.Close() }()
-		for rows.Next() {
-			if err := read(rows); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
+		eachRow(t, db, query, id, read)
 	}
 	each("SELECT id, coalesce(uid, ''), type, data FROM events WHERE workspace_id = $1", func(rows *sql.Rows) error {
 		var id postroom.EventID
@@ -127,4 +105,29 @@ func readLedger(t testing.TB, s settings, workspace string) *ledger {
 		return err
 	})
 	return l
+}
+
+// openLedger opens the database of servers that have stopped.
+func openLedger(t testing.TB, s settings) *sql.DB {
+	t.Helper()
+	driver, source := "sqlite", "file:"+filepath.Join(s.dir, "postroom-data", "postroom.db")+"?mode=ro"
+	if s.database != "" {
+		driver, source = "pgx", s.database
+	}
+	return must(sql.Open(driver, source))(t)
+}
+
+// eachRow reads what a query finds of a workspace.
+func eachRow(t testing.TB, db *sql.DB, query string, workspace postroom.WorkspaceID, read func(rows *sql.Rows) error) {
+	t.Helper()
+	rows := must(db.QueryContext(t.Context(), query, workspace[:]))(t)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := read(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -40,7 +40,7 @@ func (in *Intake) Accept(ctx context.Context, a *Arrival) Answer {
 // take stores a call with what follows from it, or, if that is not ready in time, the call alone.
 func (in *Intake) take(ctx context.Context, v Verified) (*postroom.Request, error) {
 	ctx = context.WithoutCancel(ctx) // what a caller asked for is done, even if it has hung up meanwhile
-	r, err := in.within(ctx, patience, v)
+	r, err := in.within(ctx, in.patience, v)
 	if errors.Is(err, errOvertaken) {
 		return in.queue(ctx, v)
 	}

@@ -95,6 +95,7 @@ func TestSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		source := r.source(doing(postroom.Action{Type: postroom.ActionAddSubscriber}))
+		r.in.patience = patience
 		slow := make(chan struct{})
 		r.store.on("FindContacts", func() error { <-slow; return nil })
 		begun := time.Now()
@@ -125,6 +126,7 @@ func TestSlowCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		source := r.source(doing(postroom.Action{Type: postroom.ActionAddSubscriber}))
+		r.in.patience = patience
 		r.store.on("Commit", func() error { time.Sleep(3 * patience); return nil })
 		r.post(source, `{"email":"ada@example.com"}`, 200)
 		if len(r.store.all()) != 1 || r.store.count("Commit") != 1 {

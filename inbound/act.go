@@ -81,20 +81,19 @@ func (a *actor) steps(ctx context.Context, e *effects) error {
 		result := postroom.ActionResult{Event: e.Number, Action: i + 1, Type: action.Type, At: stamp(begun)}
 		err := a.step(ctx, e, i, &result)
 		result.DurationMs = float64(a.in.now().Sub(begun).Microseconds()) / 1000
-		if err != nil {
-			failure := requestError(err, "action")
-			if failure == nil {
-				return err
-			}
-			failure.Event, failure.Action = e.Number, i+1
-			e.err = failure
-			result.Outcome, result.Detail = postroom.OutcomeFailed, failure.Message
-			e.undone(i + 1)
+		if err == nil {
+			e.actions = append(e.actions, result)
+			continue
 		}
-		e.actions = append(e.actions, result)
-		if err != nil {
-			return nil
+		failure := requestError(err, "action")
+		if failure == nil {
+			return err
 		}
+		failure.Event, failure.Action = e.Number, i+1
+		e.undone(i + 1)
+		result.Outcome, result.Detail = postroom.OutcomeFailed, failure.Message
+		e.err, e.actions = failure, append(e.actions, result)
+		break
 	}
 	return nil
 }
@@ -467,15 +466,15 @@ func (a *actor) contactOf(ctx context.Context, e *effects) (*postroom.Contact, e
 	if e.contact != nil {
 		return e.contact, nil
 	}
-	ref, err := contacts.Ref(e.Contact.Ref)
-	if err != nil || refKey(&ref) == "" {
-		return nil, nil // it tells of nobody whom a contact could be
+	ref, wrong := contacts.Ref(e.Contact.Ref)
+	if wrong == nil && refKey(&ref) != "" {
+		p, err := a.person(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		return p.contact, nil
 	}
-	p, err := a.person(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	return p.contact, nil
+	return nil, nil // it tells of nobody whom a contact could be
 }
 
 // calledData is what a call tells, unless its payload says otherwise.

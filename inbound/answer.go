@@ -59,14 +59,14 @@ func settleAnswer(r *postroom.Request) {
 		return
 	}
 	status, message := http.StatusOK, "The call was processed."
-	switch {
-	case r.State == postroom.RequestDuplicate:
+	switch r.State {
+	case postroom.RequestDuplicate:
 		message = "The call came before, and was not processed again."
-	case r.State == postroom.RequestWaiting:
+	case postroom.RequestWaiting:
 		status, message = http.StatusAccepted, "The call is stored, and will be processed."
-	case r.State == postroom.RequestRetry:
+	case postroom.RequestRetry:
 		status, message = http.StatusAccepted, "The call is stored. It could not be processed yet, and will be tried again."
-	case r.State == postroom.RequestFailed:
+	case postroom.RequestFailed:
 		a := problemOf(postroom.CodeBadJSON, "The body cannot be read: "+strings.TrimSuffix(r.Log.Error.Message, ".")+".")
 		r.Status, r.Answer = a.Status, a.Body
 		return

@@ -12,6 +12,9 @@ import (
 	"github.com/postroom/postroom/payload"
 )
 
+// maxNamed is how many lists or tags an action names at most.
+const maxNamed = 100
+
 // parts says which parts an action has beside its type and condition, by its names in JSON.
 func parts(t postroom.ActionType) []string {
 	switch t {
@@ -120,6 +123,11 @@ func lacks(s *postroom.SourceSettings, a *postroom.Action) string {
 
 // checkValues refuses what no contact can have.
 func checkValues(a *postroom.Action, at string, fields []postroom.Field, problems *postroom.Problems) {
+	for name, all := range map[string][]string{"lists": a.Lists, "tags": a.Tags, "remove_tags": a.RemoveTags} {
+		if len(all) > maxNamed {
+			problems.Add(at+"/"+name, "there are at most %d", maxNamed)
+		}
+	}
 	for n, list := range a.Lists {
 		if _, err := contacts.ListName(list); err != nil {
 			problems.Add(fmt.Sprintf("%s/lists/%d", at, n), "%s", err)

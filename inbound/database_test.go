@@ -89,7 +89,8 @@ func newNode(t *testing.T, db *store.Store, workspace postroom.WorkspaceID) *nod
 	ids := &postroom.IDs{}
 	engine := outbound.New(outbound.Config{Store: db, Opener: openly{}, Filters: filters, IDs: ids, Log: testenv.Logger(t), Shared: true, Drain: time.Second})
 	n := &node{t: t, store: db, workspace: workspace, in: New(Config{Store: db, Publisher: engine, Opener: openly{}, IDs: ids, PublicURL: "https://hooks.example.com",
-		Log: testenv.Logger(t), Shared: true, Lease: 5 * time.Second, Types: func(context.Context, postroom.WorkspaceID) (Types, error) { return NewTypes(names, nil), nil }})}
+		Log: testenv.Logger(t), Shared: true, Types: func(context.Context, postroom.WorkspaceID) (Types, error) { return NewTypes(names, nil), nil }})}
+	n.in.patience = time.Hour // however slow the machine is
 	server := httptest.NewServer(n.in)
 	n.url = server.URL
 	ctx, cancel := context.WithCancel(context.Background())

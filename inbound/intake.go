@@ -75,6 +75,7 @@ type Intake struct {
 	shared   bool
 	lease    time.Duration
 	drain    time.Duration
+	patience time.Duration // patience, but for tests of what does not depend on it
 
 	sources  sources
 	locks    locks
@@ -111,7 +112,7 @@ func New(c Config) *Intake {
 		c.Drain = 15 * time.Second
 	}
 	in := &Intake{store: c.Store, publish: c.Publisher, dialects: c.Dialects, types: c.Types, ids: c.IDs, public: c.PublicURL, trusted: c.TrustedProxies,
-		maxBody: c.MaxBody, now: c.Now, log: c.Log, trace: c.Trace, shared: c.Shared, lease: c.Lease, drain: c.Drain,
+		maxBody: c.MaxBody, now: c.Now, log: c.Log, trace: c.Trace, shared: c.Shared, lease: c.Lease, drain: c.Drain, patience: patience,
 		slots: make(chan struct{}, maxSlots), wake: make(chan struct{}, 1), refused: make(chan *postroom.Request, maxRefused), metrics: newMetrics()}
 	in.sources = sources{load: in.loadSource(c.Opener), now: c.Now, ready: map[postroom.SourceID]*cached{}}
 	in.locks = newLocks()

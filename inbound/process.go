@@ -15,7 +15,7 @@ const (
 	maxWorkers = 16
 	// pollEvery is how often the loop looks for what other nodes have stored, and this one has forgotten.
 	pollEvery = 5 * time.Second
-	// processTime bounds one further try of a request. It is shorter than a lease.
+	// processTime bounds one further try of a request, and so does its lease.
 	processTime = 30 * time.Second
 	// maxLost is how often a try may begin and not end, because the process did, until the request is given up: one that ends processes
 	// must not do so for ever. Each time that a person has it tried again adds to it too.
@@ -133,11 +133,11 @@ func (in *Intake) retry(ctx context.Context, r *postroom.Request) (*postroom.Req
 	if r.Claim-r.Attempts > maxLost {
 		return in.giveUp(ctx, r, fmt.Sprintf("Its processing has begun %d times and not ended: it may be what ends the server. Resend it to try again.", r.Claim-r.Attempts))
 	}
-	v := verifiedBefore(src, r)
-	done, err := in.within(ctx, processTime, v)
+	v, most := verifiedBefore(src, r), min(processTime, in.lease*3/4)
+	done, err := in.within(ctx, most, v)
 	if errors.Is(err, errOvertaken) {
-		w := newWork(v, in.now().Add(-processTime))
-		w.err = &postroom.RequestError{Kind: "internal", Message: fmt.Sprintf("It was not processed within %s.", processTime)}
+		w := newWork(v, in.now().Add(-most))
+		w.err = &postroom.RequestError{Kind: "internal", Message: fmt.Sprintf("It was not processed within %s.", most)}
 		p, _ := in.plan(ctx, w) // which has only that to say
 		done, _, err = in.commit(ctx, w, p)
 	}

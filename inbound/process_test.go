@@ -143,6 +143,7 @@ func TestBadOnesStopNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		source := r.broken()
+		r.in.patience = patience
 		hang := make(chan struct{})
 		var hanging atomic.Int64
 		r.store.on("FindContacts", func() error { hanging.Add(1); <-hang; return nil })
@@ -180,6 +181,7 @@ func TestLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		source := r.broken()
+		r.in.patience = patience
 		r.store.on("FindContacts", func() error { time.Sleep(3 * time.Second); return nil })
 		r.post(source, `{"email":"ada@example.com"}`, 202)
 		claim := func() *postroom.Request {
@@ -214,6 +216,7 @@ func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		source := r.broken()
+		r.in.patience = patience
 		r.store.on("FindContacts", func() error { time.Sleep(5 * time.Second); return nil })
 		r.post(source, `{"email":"ada@example.com"}`, 202)
 		r.run()

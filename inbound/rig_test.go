@@ -52,6 +52,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		f(&c)
 	}
 	r.in = New(c)
+	r.in.patience = time.Hour // however slow the machine is
 	return r
 }
 

@@ -85,27 +85,6 @@ func (o *op) rows() int {
 	return n
 }
 
-// A transaction takes all that waits, but not so much that the first in it waits long for the last.
-const maxRowsPerCommit = 2000
-
-// collect takes first and all ops that wait behind it.
-func collect(first *op, ops <-chan *op, batch []*op) []*op {
-	batch = append(batch[:0], first)
-	for rows := first.rows(); rows < maxRowsPerCommit; {
-		select {
-		case next, open := <-ops:
-			if !open {
-				return batch
-			}
-			batch = append(batch, next)
-			rows += next.rows()
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
 // guarded runs f and turns a panic in it into an error, so that one change cannot end the committer.
 func guarded(f func() error) (err error) {
 	defer func() {

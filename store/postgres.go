@@ -194,17 +194,17 @@ func (s *postgresStore) purged(context.Context) error { return nil }
 // run is one committer.
 func (s *postgresStore) run(node postroom.NodeID) {
 	defer s.stopped.Done()
-	var batch []*op
-	for first := range s.ops {
-		batch = collect(first, s.ops, batch)
+	gather, took := newGatherer(s.ops), time.Duration(0)
+	for batch := gather.next(took); len(batch) > 0; batch = gather.next(took) {
+		began := time.Now()
 		for rest := batch; len(rest) > 0; {
 			var now []*op
 			now, rest = apart(rest)
 			s.commit(node, now)
 		}
-		for i, o := range batch {
+		took = time.Since(began)
+		for _, o := range batch {
 			close(o.done)
-			batch[i] = nil
 		}
 	}
 }

@@ -171,14 +171,14 @@ func quickCheck(ctx context.Context, conn *sql.Conn) error {
 // run is the committer.
 func (s *sqliteStore) run() {
 	defer close(s.stopped)
-	var batch []*op
-	for first := range s.ops {
-		batch = collect(first, s.ops, batch)
+	gather, took := newGatherer(s.ops), time.Duration(0)
+	for batch := gather.next(took); len(batch) > 0; batch = gather.next(took) {
+		began := time.Now()
 		s.writer.commit(batch)
-		for i, o := range batch {
+		took = time.Since(began)
+		for _, o := range batch {
 			s.index.committed(o)
 			close(o.done)
-			batch[i] = nil
 		}
 		if s.index.live.full() {
 			s.segment()
