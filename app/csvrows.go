@@ -56,7 +56,8 @@ func newCSVRows(file io.Reader, fields []postroom.Field) (*csvRows, error) {
 	if err != nil {
 		return nil, postroom.Invalid(postroom.CodeInvalid, "", "the first row, which names the columns, cannot be read: %s", err)
 	}
-	return c, c.header(names)
+	err = c.header(names)
+	return c, err
 }
 
 // header finds out what each column holds.

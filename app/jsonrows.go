@@ -112,11 +112,8 @@ func (r *importRow) memberships(raw []byte, pointer string) {
 			r.lists = append(r.lists, rowList{name: name})
 			return nil
 		}
-		var m struct {
-			Name   string
-			Status postroom.MembershipStatus
-		}
-		if payload.KindOf(raw) != payload.KindObject || json.Unmarshal(raw, &m) != nil || m.Name == "" {
+		m, ok := membershipOf(raw)
+		if !ok {
 			r.fault(at, `must be the name of a list, or an object such as {"name":"Newsletter","status":"subscribed"}`)
 			return nil
 		}
@@ -141,4 +138,14 @@ func (r *importRow) custom(raw []byte) {
 		r.fields.CustomFields[string(k)] = bytes.Clone(raw)
 		return nil
 	})
+}
+
+// membershipOf reads a membership; false for what is none.
+func membershipOf(raw []byte) (m postroom.Membership, ok bool) {
+	var given struct {
+		Name   string
+		Status postroom.MembershipStatus
+	}
+	err := json.Unmarshal(raw, &given)
+	return postroom.Membership{Name: given.Name, Status: given.Status}, err == nil && given.Name != "" && payload.KindOf(raw) == payload.KindObject
 }

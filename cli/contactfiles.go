@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -222,6 +221,6 @@ func (cmd auditCmd) Run(s *session) error {
 		if e.KeyID != nil {
 			key = e.KeyID.String()
 		}
-		t.row(val(p.time(e.At.Time)), val(e.Action), val(e.Subject), val(key), val(fmt.Sprintf("%s", e.Detail)))
+		t.row(val(p.time(e.At.Time)), val(e.Action), val(e.Subject), val(key), val(string(e.Detail)))
 	})
 }

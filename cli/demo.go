@@ -10,8 +10,9 @@ type demoCmd struct {
 
 // Help is shown by `postroom demo --help`.
 func (demoCmd) Help() string {
-	return `It starts a server on a fresh embedded database and a receiver that verifies signatures, creates webhooks, publishes
-events, and tells what arrives. The receiver fails some calls at first, so that retries are seen. Nothing is left behind.`
+	return `It starts a server on a fresh embedded database and a receiver that verifies signatures, and shows both directions. Signed
+calls come in at a source: contacts are made, tagged and put on a list, and the events of that go out. Then events are
+published, and it tells what arrives. The receiver fails some calls at first, so that retries are seen. Nothing is left behind.`
 }
 
 // Run runs the demo.

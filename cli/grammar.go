@@ -18,8 +18,8 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" group:"server" help:"Start the server."`
 	Migrate migrateCmd `cmd:"" group:"server" help:"Bring the database to this version's schema."`
 	Doctor  doctorCmd  `cmd:"" group:"server" help:"Find trouble, and explain it."`
-	Demo    demoCmd    `cmd:"" group:"try" help:"See it work: a server, a receiver and a hundred events."`
-	Bench   benchCmd   `cmd:"" group:"try" help:"Measure this machine against a bare forwarder."`
+	Demo    demoCmd    `cmd:"" group:"try" help:"See it work: a server, calls that come in, a hundred events and a receiver."`
+	Bench   benchCmd   `cmd:"" group:"try" help:"Measure this machine against a bare forwarder and a bare handler."`
 
 	BenchRole benchRoleCmd `cmd:"" hidden:"" name:"bench-role" help:"What bench starts."`
 

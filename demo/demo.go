@@ -62,7 +62,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	account.say("Postroom runs at %s, with a fresh database in %s", gateway.url, dir)
 	account.say("A receiver runs at %s; it verifies each signature, and fails some calls at first", receiver.url)
-	account.say("→ is a call that came in, ✓ one that went out and arrived\n")
+	account.say("→ is a call that comes in, ← its answer, ✓ a call that went out and arrived\n")
 
 	if err := subscribe(ctx, api, receiver); err != nil {
 		return err
@@ -91,7 +91,8 @@ The server goes on running. Try, in another terminal:
 
     export POSTROOM_URL=%s POSTROOM_API_KEY=%s
     postroom deliveries list
-    postroom sources list
+    postroom sources requests
+    postroom contacts list
     postroom events tail
     postroom events send --type contact.created --data '{"contact":{"email":"you@example.com"}}'
 
@@ -261,18 +262,18 @@ func (a *account) say(format string, args ...any) {
 
 // call tells of one call that the receiver got.
 func (a *account) call(ok bool, webhook, eventType, who, note string) {
-	a.line("✓", ok, webhook, eventType, who, note)
+	mark := "✓"
+	if !ok {
+		mark = "✗"
+	}
+	a.line(mark, ok, webhook, eventType, who, note)
 }
 
-// came tells of one call that the source got.
-func (a *account) came(ok bool, event, who, note string) {
-	a.line("→", ok, "CloudCusp", event, who, note)
-}
-
+// line tells of one call: when, which way, and what became of it.
 func (a *account) line(mark string, ok bool, party, eventType, who, note string) {
 	on, off := "\x1b[32m", "\x1b[0m"
 	if !ok {
-		mark, on = "✗", "\x1b[33m"
+		on = "\x1b[33m"
 	}
 	if !a.colour {
 		on, off = "", ""

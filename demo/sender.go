@@ -76,7 +76,7 @@ func (s *sender) work(ctx context.Context, people int) error {
 	return s.check(ctx, people)
 }
 
-// check asks how many people are on the list.
+// check asks what is there of the people: each must be on the list, once.
 func (s *sender) check(ctx context.Context, people int) error {
 	source, err := s.api.Source(ctx, s.source.ID.String(), false)
 	if err != nil {
@@ -85,7 +85,14 @@ func (s *sender) check(ctx context.Context, people int) error {
 	if int(source.Requests.Total) < s.count.taken {
 		return fmt.Errorf("%d calls were answered, and %d are in the log", s.count.taken, source.Requests.Total)
 	}
-	s.account.say("\n%d people signed up: %d calls are in the source's log, and each contact is there once\n", people, source.Requests.Total)
+	page, err := s.api.ListPage(ctx, postroom.PageQuery{})
+	if err != nil {
+		return err
+	}
+	if len(page.Data) != 1 || page.Data[0].Members != int64(people) {
+		return fmt.Errorf("%d people signed up, and the lists are %+v", people, page.Data)
+	}
+	s.account.say("\n%d calls were taken, each stored before it was answered; %d people are on the list %s, each of them once", s.count.taken, page.Data[0].Members, page.Data[0].Name)
 	return nil
 }
 
@@ -115,6 +122,7 @@ func (s *sender) post(ctx context.Context, event, who string, body []byte, signa
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Webhook-Signature", signature)
+	s.account.line("→", true, "CloudCusp", event, who, "comes in")
 	resp, err := s.http.Do(req)
 	if err != nil {
 		return err
@@ -131,7 +139,7 @@ func (s *sender) post(ctx context.Context, event, who string, body []byte, signa
 		return fmt.Errorf("the answer %s to a call to the source: %w", text, err)
 	case resp.StatusCode == http.StatusUnauthorized:
 		s.count.refused++
-		s.account.came(false, event, who, "401: the signature does not verify, as it was forged for the demo")
+		s.account.line("←", false, "CloudCusp", event, who, "401: the signature does not verify; it was forged for the demo")
 		return nil
 	case answer.RequestID == "":
 		return fmt.Errorf("a call to the source was answered with %s: %s", resp.Status, text)
@@ -156,7 +164,7 @@ func (s *sender) tell(ctx context.Context, status int, event, who, id string) er
 		}
 		s.receiver.expect(p)
 	}
-	note := fmt.Sprintf("%d: signature verified, %s", status, count(len(request.Events), "event"))
+	note := fmt.Sprintf("%d: signature verified, %s published", status, count(len(request.Events), "event"))
 	switch {
 	case request.Status == postroom.StatusDuplicate:
 		note = fmt.Sprintf("%d: it came before, nothing is done twice", status)
@@ -165,7 +173,7 @@ func (s *sender) tell(ctx context.Context, status int, event, who, id string) er
 	case len(request.Actions) > 0 && request.Actions[0].Outcome == postroom.OutcomeDone:
 		note = fmt.Sprintf("%d: signature verified, contact made, tagged %s, put on %s", status, signupTag, signupList)
 	}
-	s.account.came(true, event, who, note)
+	s.account.line("←", true, "CloudCusp", event, who, note)
 	return nil
 }
 

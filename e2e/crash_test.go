@@ -60,35 +60,7 @@ func (c crashes) run(t *testing.T, database string) summary {
 
 	a := account{x: x, hooks: hooks}
 	a.s.name = database
-	tries := map[failpoint.Name]int{}
-	for i := 0; i < len(c.kills); i++ { // it may grow
-		point := c.kills[i]
-		before := load.count()
-		at, came := c.kill(t, x.s, point, random)
-		a.faults = append(a.faults, outage{at, at})
-		switch {
-		case came:
-			a.s.atPoints++
-		case point != "" && tries[point] < 3:
-			tries[point]++
-			c.kills = append(c.kills, point) // once more at the end
-			fallthrough
-		default:
-			a.s.atRandom++
-		}
-		x.s.env = nil
-		if i+1 < len(c.kills) && c.kills[i+1] != "" {
-			x.s.env = []string{fmt.Sprintf("%s=%s:%d", failpointVariable, c.kills[i+1], passes(c.kills[i+1], random))}
-		}
-		startAgain(t, x.s)
-		t.Logf("kill %d (%s, reached: %v): %d events were acknowledged since the start before it", i+1, point, came, load.count()-before)
-	}
-	a.s.kills = len(c.kills)
-	for point, n := range tries {
-		if n == 3 {
-			t.Errorf("the server did not come by %s", point)
-		}
-	}
+	c.killAll(t, x.s, &a, load, random)
 	runFor(x.s, c.most)
 	a.acknowledged, a.loose, a.s.again = load.stop(t), load.loose, load.again
 	a.replayed = operator.stop(t)
@@ -106,6 +78,40 @@ func (c crashes) run(t *testing.T, database string) summary {
 		t.Errorf("only %d events were acknowledged, and of the calls %+v", summary.acknowledged, intake)
 	}
 	return summary
+}
+
+// killAll kills the server and starts it again, as often as it is to be, and notes when.
+func (c crashes) killAll(t *testing.T, s *server, a *account, load *load, random *rand.Rand) {
+	t.Helper()
+	tries := map[failpoint.Name]int{}
+	for i := 0; i < len(c.kills); i++ { // it may grow
+		point := c.kills[i]
+		before := load.count()
+		at, came := c.kill(t, s, point, random)
+		a.faults = append(a.faults, outage{at, at})
+		switch {
+		case came:
+			a.s.atPoints++
+		case point != "" && tries[point] < 3:
+			tries[point]++
+			c.kills = append(c.kills, point) // once more at the end
+			fallthrough
+		default:
+			a.s.atRandom++
+		}
+		s.env = nil
+		if i+1 < len(c.kills) && c.kills[i+1] != "" {
+			s.env = []string{fmt.Sprintf("%s=%s:%d", failpointVariable, c.kills[i+1], passes(c.kills[i+1], random))}
+		}
+		startAgain(t, s)
+		t.Logf("kill %d (%s, reached: %v): %d events were acknowledged since the start before it", i+1, point, came, load.count()-before)
+	}
+	a.s.kills = len(c.kills)
+	for point, n := range tries {
+		if n == 3 {
+			t.Errorf("the server did not come by %s", point)
+		}
+	}
 }
 
 // kill ends the server: at a random moment, or when it comes by a failpoint, as its environment asks. It gives the time, and

@@ -120,7 +120,10 @@ func openLedger(t testing.TB, s settings) *sql.DB {
 // eachRow reads what a query finds of a workspace.
 func eachRow(t testing.TB, db *sql.DB, query string, workspace postroom.WorkspaceID, read func(rows *sql.Rows) error) {
 	t.Helper()
-	rows := must(db.QueryContext(t.Context(), query, workspace[:]))(t)
+	rows, err := db.QueryContext(t.Context(), query, workspace[:])
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := read(rows); err != nil {

@@ -42,7 +42,7 @@ func (c *condition) holds(i *Item, row, action int) (bool, error) {
 	if c == nil {
 		return true, nil
 	}
-	if i.reading.work >= maxWork {
+	if i.reading.work >= i.reading.maxWork {
 		return false, errors.New("the conditions are too much work for this call")
 	}
 	holds, work, err := c.program.Holds(i.view)
@@ -59,9 +59,9 @@ func (c *condition) holds(i *Item, row, action int) (bool, error) {
 
 // view gives conditions their variables. What is read from JSON is kept, until it changes.
 type view struct {
-	body, headers, query any
-	event                map[string]any
-	version              int // of the data that event was made of
+	body    any
+	event   map[string]any
+	version int // of the data that event was made of
 }
 
 // view is the value of a condition's variable.

@@ -13,7 +13,6 @@ import (
 	_ "time/tzdata" // the zones, on machines that have none
 
 	"github.com/postroom/postroom/internal/nearest"
-	"github.com/postroom/postroom/payload"
 )
 
 // namedFormats are the formats that are no tokens.
@@ -259,10 +258,4 @@ func timeOf(raw []byte) (time.Time, error) {
 		return time.Time{}, errors.New("an event happens between 1970 and 2200")
 	}
 	return m.UTC(), err
-}
-
-// kindOfTime tells whether a value may be a time at all.
-func kindOfTime(raw []byte) bool {
-	kind := payload.KindOf(raw)
-	return kind == payload.KindString || kind == payload.KindNumber
 }

@@ -84,7 +84,7 @@ func TestDocumentedPaths(t *testing.T) {
 		p, err := parsePath(text)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
-		} else if got := string(p.find(call("", body), []byte(body))); got != want {
+		} else if got := string(p.find(called("", body), []byte(body))); got != want {
 			t.Errorf("%s leads to %s; the page says %s", text, got, want)
 		}
 	}
@@ -100,7 +100,7 @@ func TestDocumentedConditions(t *testing.T) {
 			t.Fatal(cells)
 		}
 		p := program(t, `{"event_type":"contact.created","actions":[{"when":`+quote(text)+`}]}`)
-		items, err := p.Read(call("application/json", body))
+		items, err := p.Read(called("application/json", body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestDocumentedRows(t *testing.T) {
 	}
 	_, after, _ := strings.Cut(string(page), "```json\n")
 	source, _, _ := strings.Cut(after, "\n```")
-	item := only(t, program(t, source), call("application/json", `{"contact_email":" Ada@Example.com","first":"Ada","last":"Lovelace","signed_up":"15.03.2026 11:30"}`))
+	item := only(t, program(t, source), called("application/json", `{"contact_email":" Ada@Example.com","first":"Ada","last":"Lovelace","signed_up":"15.03.2026 11:30"}`))
 	want := `{"contact_email":" Ada@Example.com","first":"Ada","last":"Lovelace","signed_up":"15.03.2026 11:30",` +
 		`"contact":{"email":"ada@example.com","custom_fields":{"full_name":"Ada Lovelace","signed_up":"2026-03-15T10:30:00Z"}}}`
 	if string(item.Data) != want {

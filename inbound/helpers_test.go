@@ -35,8 +35,8 @@ func (testTypes) Hint(name string) string {
 	return ""
 }
 
-// call makes a call with a body and headers, each a name and a value.
-func call(contentType, body string, headers ...string) *Call {
+// called makes a call with a body and headers, each a name and a value.
+func called(contentType, body string, headers ...string) *Call {
 	r := &postroom.Request{ID: postroom.FirstID[postroom.RequestKind](arrived), At: arrived, Method: "POST", Target: "/in/src_1?token=***&ref=mail&ref=x&a=1",
 		Body: []byte(body), Sender: "203.0.113.7"}
 	if contentType != "" {

@@ -57,7 +57,7 @@ func TestKinds(t *testing.T) {
 		{"  type: k\n  id: i\n", `{}`, `{"k":"mail-read","i":"two words"}`, `email.opened  {"k":"mail-read","i":"two words"}`},
 	} {
 		var got []string
-		for _, i := range items(t, kindProgram(t, c.in, c.settings), call("application/json", c.body)) {
+		for _, i := range items(t, kindProgram(t, c.in, c.settings), called("application/json", c.body)) {
 			text := i.Type
 			if i.Skip {
 				text += " SKIP"
@@ -78,7 +78,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s of %s:\ngot  %s\nwant %s", c.in, c.body, strings.Join(got, "; "), c.want)
 		}
 	}
-	if _, err := kindProgram(t, "  split: es\n", `{}`).Read(call("application/json", `{"a":1}`)); err == nil || !strings.Contains(err.Error(), "the body has no es") {
+	if _, err := kindProgram(t, "  split: es\n", `{}`).Read(called("application/json", `{"a":1}`)); err == nil || !strings.Contains(err.Error(), "the body has no es") {
 		t.Errorf("a call without items: %v", err)
 	}
 }
@@ -87,7 +87,7 @@ func TestKinds(t *testing.T) {
 func TestRowsAfterKind(t *testing.T) {
 	in := "  type: k\n  id: i\n  data: d\n  fields: [{from: d.mail, to: email}, {from: d.name, to: first_name}]\n"
 	i := only(t, kindProgram(t, in, `{"mapping":[{"from":"d.other","to":"email"},{"from":"d.mail","to":"custom_field.first_mail","when":"contact.email == 'c@d' && event.id == '5' && event.type == 'email.opened'"}]}`),
-		call("application/json", `{"k":"mail-read","i":5,"d":{"mail":"a@b","other":"c@d","name":"Ada"}}`))
+		called("application/json", `{"k":"mail-read","i":5,"d":{"mail":"a@b","other":"c@d","name":"Ada"}}`))
 	if string(i.Data) != `{"other":"c@d","contact":{"email":"c@d","first_name":"Ada","custom_fields":{"first_mail":"a@b"}}}` || i.Contact.Ref.Email != "c@d" {
 		t.Errorf("%s, %+v", i.Data, i.Contact)
 	}
@@ -101,7 +101,7 @@ func TestKeysOfKinds(t *testing.T) {
 		{"  id: i\n  dedupe: body\n", `{"i":1}`, "id:1"},
 		{"  id: i\n  dedupe: body\n", `{"a":1}`, "body:015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"},
 	} {
-		if i := only(t, kindProgram(t, c[0], `{"event_type":"order.paid"}`), call("application/json", c[1])); i.Key != c[2] {
+		if i := only(t, kindProgram(t, c[0], `{"event_type":"order.paid"}`), called("application/json", c[1])); i.Key != c[2] {
 			t.Errorf("%s of %s: the key is %s, want %s", c[0], c[1], i.Key, c[2])
 		}
 	}
@@ -109,11 +109,11 @@ func TestKeysOfKinds(t *testing.T) {
 
 func TestChallenge(t *testing.T) {
 	p := kindProgram(t, "  challenge: query.ref[0]\n", `{}`)
-	if text, ok := p.Challenge(call("", "")); text != "mail" || !ok {
+	if text, ok := p.Challenge(called("", "")); text != "mail" || !ok {
 		t.Errorf("%q, %v", text, ok)
 	}
 	for _, p := range []*Program{kindProgram(t, "  challenge: query.nothing\n", `{}`), kindProgram(t, "  cors: true\n", `{}`), program(t, `{}`)} {
-		if text, ok := p.Challenge(call("", "")); text != "" || ok {
+		if text, ok := p.Challenge(called("", "")); text != "" || ok {
 			t.Errorf("%q, %v", text, ok)
 		}
 	}

@@ -87,7 +87,8 @@ func parsePath(text string) (path, error) {
 	if p.root != rootBody {
 		p.steps = p.steps[1:]
 	}
-	return p, p.checkRoot()
+	err := p.checkRoot()
+	return p, err
 }
 
 // checkRoot refuses what the roots beside the body do not have.
@@ -330,7 +331,7 @@ func descend(raw []byte, s step) (found []byte) {
 	return found
 }
 
-// whole tells whether the path is that of one member of an object at a base, and gives the member's name.
+// memberOf tells whether the path is that of one member of an object at a base, and gives the member's name.
 func (p *path) memberOf(base *path) (string, bool) {
 	n := len(base.steps)
 	if p.root != rootBody || base.root != rootBody || len(p.steps) != n+1 || !slices.Equal(p.steps[:n], base.steps) || p.steps[n].every {

@@ -10,7 +10,7 @@ import (
 func TestPaths(t *testing.T) {
 	const body = `{"a":{"b":[1,{"c":"x"},[{"c":2},{"c":3}]],"":0},"odd.key":{"\"q\"":true,"]":7},"0":"zero","big":123456789012345678901234567890,` +
 		`"twice":1,"twice":2,"ünï":"ö","first name":"Ada","headers":{"x":1},"query":"q","null":null,"o":{"p":{"q":1.10},"r":{"q":1e400}},"empty":[]}`
-	c := call("application/json", body, "X-Shop", "7", "X-Many", "a", "X-Many", "b")
+	c := called("application/json", body, "X-Shop", "7", "X-Many", "a", "X-Many", "b")
 	for text, want := range map[string]string{
 		`.`: body, `a.b[0]`: "1", `a.b.0`: "1", `a.b[1].c`: `"x"`, `a["b"][1]["c"]`: `"x"`, `a['b'].1.c`: `"x"`,
 		`a.b[*].c`: `["x"]`, `a.b[*][*].c`: `[2,3]`, `a.b[2].*.c`: `[2,3]`, `a.b[9]`: "", `a.b[0].c`: "", `a.nothing.b`: "", `a[0]`: "",
@@ -84,7 +84,7 @@ func FuzzPath(f *testing.F) {
 		if payload.Valid([]byte(body)) != nil {
 			return
 		}
-		got := p.find(call("", body), []byte(body))
+		got := p.find(called("", body), []byte(body))
 		if got != nil && payload.Valid(got) != nil {
 			t.Errorf("%q leads to %q in %q, which is not JSON", text, got, body)
 		}

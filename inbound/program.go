@@ -26,6 +26,7 @@ type Program struct {
 	setsData  bool // rows say what the data is
 	recognise bool // a contact is looked for under the usual names
 	actions   []action
+	maxWork   uint64 // of the conditions of one call
 }
 
 // action is what of an action depends on an item.
@@ -70,7 +71,8 @@ type Item struct {
 type reading struct {
 	call       *Call
 	work       uint64 // what conditions did
-	bytes      int    // what rows made
+	maxWork    uint64
+	bytes      int // what rows made
 	explain    bool
 	headerView map[string]any
 	queryView  map[string]any
@@ -79,7 +81,7 @@ type reading struct {
 // Compile makes a source's settings ready. in is nil for a source of the kind generic. The error is a *postroom.Error that blames
 // fields of the source by their pointers, such as /mapping/0/from.
 func Compile(s *postroom.SourceSettings, in *dialect.In, types Types) (*Program, error) {
-	p := &Program{types: types, dedupe: s.Dedupe}
+	p := &Program{types: types, dedupe: s.Dedupe, maxWork: maxWork}
 	var problems postroom.Problems
 	if in != nil {
 		var wrong postroom.Problems // those of the kind itself, which were found when it was loaded
@@ -171,7 +173,7 @@ func (p *Program) read(c *Call, explain bool) ([]*Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{call: c, explain: explain}
+	r := &reading{call: c, explain: explain, maxWork: p.maxWork}
 	items := make([]*Item, len(bodies))
 	for n, body := range bodies {
 		i := &Item{Number: n + 1, Body: body, Time: c.At, reading: r, data: &object{}}

@@ -17,7 +17,7 @@ import (
 )
 
 // Each case is a content type, a body, and the items that it holds, with a space between; "!" begins a part of an error.
-func TestBodies(t *testing.T) {
+func TestKindsOfBodies(t *testing.T) {
 	for _, c := range [][3]string{
 		{"application/json", ` {"a": 1.0, "b":12345678901234567890} `, `{"a": 1.0, "b":12345678901234567890}`},
 		{"application/json; charset=utf-8", "\xef\xbb\xbf{}", `{}`},
@@ -62,7 +62,7 @@ func TestBodies(t *testing.T) {
 		{"application/json", "[" + strings.Repeat("1,", 10_000) + "1]", `!at most 10000 events`},
 		{"application/x-ndjson", strings.Repeat("1\n", 10_001), `!at most 10000 events`},
 	} {
-		all, err := program(t, `{}`).Read(call(c[0], c[1]))
+		all, err := program(t, `{}`).Read(called(c[0], c[1]))
 		if part, fails := strings.CutPrefix(c[2], "!"); fails {
 			var wrong *Error
 			if !errors.As(err, &wrong) || !strings.Contains(err.Error(), part) || wrong.Kind != "body" {
@@ -85,7 +85,7 @@ func TestBodies(t *testing.T) {
 
 // A call of exactly as many events as are allowed is read.
 func TestManyEvents(t *testing.T) {
-	all := items(t, program(t, `{"event_type":"order.paid"}`), call("application/json", "["+strings.Repeat(`{"a":1},`, 9_999)+"{}]"))
+	all := items(t, program(t, `{"event_type":"order.paid"}`), called("application/json", "["+strings.Repeat(`{"a":1},`, 9_999)+"{}]"))
 	if len(all) != 10_000 || all[9_999].Number != 10_000 {
 		t.Errorf("there are %d events", len(all))
 	}
@@ -117,7 +117,7 @@ func TestMultipart(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	item := only(t, program(t, `{"event_type":"order.paid","mapping":[{"from":"csv.text","to":"data.csv"},{"from":"email","to":"email"}]}`), call(w.FormDataContentType(), body.String()))
+	item := only(t, program(t, `{"event_type":"order.paid","mapping":[{"from":"csv.text","to":"data.csv"},{"from":"email","to":"email"}]}`), called(w.FormDataContentType(), body.String()))
 	want := `{"email":"ada@example.com","tag":["a","b"],"csv":{"name":"people.csv","type":"text/csv","size":9,"text":"a,b\r\n1,é"},` +
 		`"logo":{"name":"logo.png","type":"image/png","size":5,"base64":"iVBORwA="},"large":{"name":"large.txt","type":"text/plain","size":262145}}`
 	got := strings.ReplaceAll(string(item.Body), `C:\\x\\`, "")
@@ -153,7 +153,7 @@ func TestFormsRoundTrip(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range []*Call{call("application/x-www-form-urlencoded", values.Encode()), call(w.FormDataContentType(), body.String())} {
+		for _, c := range []*Call{called("application/x-www-form-urlencoded", values.Encode()), called(w.FormDataContentType(), body.String())} {
 			content, err := c.decode()
 			if err != nil || payload.Valid(content.raw) != nil {
 				t.Fatalf("%q: %s, %v", c.Body, content.raw, err)
@@ -195,7 +195,7 @@ func FuzzRead(f *testing.F) {
 		{"from":"tags","to":"tags"},{"from":".","to":"custom_field.all"},{"from":"a.*","to":"data.all"},{"from":"contact.status","to":"status"}],
 		"actions":[{"when":"event.data.number.n > 3 || 'x' in contact.tags"},{"mapping":[{"from":"a","to":"data.again"}]},{"data":{"all":"{data}","body":"{body}","h":"{headers}"}}]}`)
 	f.Fuzz(func(t *testing.T, contentType, body string) {
-		c := call(contentType, body, "X-Event", "order.paid")
+		c := called(contentType, body, "X-Event", "order.paid")
 		all, err := p.Explain(c)
 		if err != nil {
 			var wrong *Error

@@ -150,10 +150,12 @@ func parseTarget(text string) (target, error) {
 	}
 	if name, ok := strings.CutPrefix(text, "custom_field."); ok {
 		t.kind = toCustomField
-		return t, t.customField(name)
+		err := t.customField(name)
+		return t, err
 	}
 	if name, ok := strings.CutPrefix(text, "data"); ok && name != "" && (name[0] == '.' || name[0] == '[') {
-		return t, t.dataPath(text)
+		err := t.dataPath(text)
+		return t, err
 	}
 	known := append(contactFields(), "custom_field.name", "data.name", "event.id", "event.time", "event.type")
 	return t, fmt.Errorf("there is nothing called %q to map to%s; it is a field of the contact (%s), custom_field.<name>, data.<path>, event.id, event.time or event.type",

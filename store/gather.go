@@ -90,7 +90,7 @@ func (o *op) patient() bool {
 		return false
 	}
 	for _, f := range o.fins {
-		if f.Job.OrderKey != nil || f.Outcome.State != postroom.StateSucceeded || f.Job.Test || f.Health != nil {
+		if f.Job == nil || f.Job.OrderKey != nil || f.Outcome.State != postroom.StateSucceeded || f.Job.Test || f.Health != nil {
 			return false
 		}
 	}

@@ -109,3 +109,65 @@ func FuzzCompile(f *testing.F) {
 		_, _ = p.Match(event(t, `{"a":1,"x":[1,2,3]}`)) // must not panic or hang
 	})
 }
+
+// Conditions speak of several variables, ask only for those that they need, and say how much they did.
+func TestHolds(t *testing.T) {
+	c, err := expr.NewCompilerOf([]string{"contact"}, "body")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]struct {
+		holds bool
+		err   error
+		asked string
+	}{
+		`has(body.first)`:                               {true, nil, "body"},
+		`body.score > 10`:                               {true, nil, "body"},
+		`body.score > 10 || contact.email == "x"`:       {true, nil, "body"},
+		`body.none > 10 || contact.email == "a@b"`:      {true, nil, "body contact"},
+		`body.none > 10`:                                {false, nil, "body"},
+		`has(body.none.deeper)`:                         {false, nil, "body"},
+		`body.none0.x == 1 || body.list.x == 1`:         {false, nil, "body"},
+		`body.list[7] == 1`:                             {false, nil, "body"},
+		`contact.nothing == ""`:                         {false, nil, "contact"},
+		`body.first > 10`:                               {false, expr.ErrKinds, "body"},
+		`body.none0 > 10`:                               {false, expr.ErrKinds, "body"},
+		`body.none0 == null && size(body.list) == 2`:    {true, nil, "body"},
+		`body.big == 9007199254740993 && body.half < 1`: {true, nil, "body"},
+		`true`: {true, nil, ""},
+	} {
+		p, err := c.Compile(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		asked := map[string]bool{}
+		holds, work, err := p.Holds(func(name string) any {
+			asked[name] = true
+			raw := `{"first":"Ada","score":12,"none0":null,"list":[1,2],"big":9007199254740993,"half":0.5}`
+			if name == "contact" {
+				raw = `{"email":"a@b"}`
+			}
+			v, err := expr.Decode([]byte(raw))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		})
+		names := ""
+		for _, name := range []string{"body", "contact"} {
+			if asked[name] {
+				names += " " + name
+			}
+		}
+		if holds != want.holds || err != want.err || strings.TrimSpace(names) != want.asked || work == 0 && want.asked != "" {
+			t.Errorf("%s: %v, %d, %v, asked for%s", text, holds, work, err, names)
+		}
+	}
+	if _, err := c.Compile(`evnt.x == 1`); err == nil || !strings.Contains(err.Error(), "speaks of body, contact") {
+		t.Error(err)
+	}
+	if _, err := c.Compile(`contact == 1`); err == nil {
+		t.Error("an object is compared with a number")
+	}
+}
