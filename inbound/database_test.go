@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
-	"github.com/postroom/postroom/catalogue"
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/testenv"
 	"github.com/postroom/postroom/outbound"
@@ -78,13 +77,9 @@ func newNode(t *testing.T, db *store.Store, workspace postroom.WorkspaceID) *nod
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := catalogue.Load()
+	names, err := typesOfTests()
 	if err != nil {
 		t.Fatal(err)
-	}
-	names := []string{"order.paid"}
-	for _, k := range known.Types() {
-		names = append(names, k.Name)
 	}
 	ids := &postroom.IDs{}
 	engine := outbound.New(outbound.Config{Store: db, Opener: openly{}, Filters: filters, IDs: ids, Log: testenv.Logger(t), Shared: true, Drain: time.Second})

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,19 @@ type rig struct {
 // testToken is that of every source of these tests.
 const testToken = "token-of-the-tests"
 
+// typesOfTests are the catalogue's types, and one of the workspace's own.
+var typesOfTests = sync.OnceValues(func() ([]string, error) {
+	names := []string{"order.paid"}
+	known, err := catalogue.Load()
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range known.Types() {
+		names = append(names, k.Name)
+	}
+	return names, nil
+})
+
 // openly opens what was never sealed.
 type openly struct{}
 
@@ -36,17 +50,13 @@ func (openly) Open(_ string, sealed []byte) ([]byte, error) { return sealed, nil
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{T: t, store: newFakeStore(), publisher: &fakePublisher{}, workspace: postroom.NewID[postroom.WorkspaceKind](time.Now()), stop: func() {}}
-	known, err := catalogue.Load()
+	names, err := typesOfTests()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for _, k := range known.Types() {
-		names = append(names, k.Name)
-	}
 	c := Config{Store: r.store, Publisher: r.publisher, Opener: openly{}, IDs: &postroom.IDs{}, PublicURL: "https://hooks.example.com", MaxBody: 64 << 10,
 		Types: func(context.Context, postroom.WorkspaceID) (Types, error) {
-			return NewTypes(append(names, "order.paid"), nil), nil
+			return NewTypes(names, nil), nil
 		}}
 	for _, f := range change {
 		f(&c)
