@@ -467,14 +467,14 @@ func (a *actor) contactOf(ctx context.Context, e *effects) (*postroom.Contact, e
 		return e.contact, nil
 	}
 	ref, wrong := contacts.Ref(e.Contact.Ref)
-	if wrong == nil && refKey(&ref) != "" {
-		p, err := a.person(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		return p.contact, nil
+	if wrong != nil || refKey(&ref) == "" {
+		return nil, nil //nolint:nilerr // it tells of nobody whom a contact could be
 	}
-	return nil, nil // it tells of nobody whom a contact could be
+	p, err := a.person(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return p.contact, nil
 }
 
 // calledData is what a call tells, unless its payload says otherwise.
