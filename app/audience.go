@@ -210,4 +210,4 @@ func namedLists(names []string, known map[string]postroom.List) ([]postroom.List
 }
 
 // listKey is how ListsNamed knows a list that was named.
-func listKey(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+func listKey(name string) string { return postroom.Fold(strings.TrimSpace(name)) }
