@@ -23,10 +23,10 @@ func TestImports(t *testing.T) {
 	onBoth(t, func(t *testing.T, set settings) {
 		s := startServer(t, set)
 		for name, test := range map[string]func(*tenant){
-			"20,000 rows, broken off and sent again": importBroken,
-			"what is exported is imported":           exportImported,
-			"what an import may be asked for":        importOptions,
-			"hostile files":                          importHostile,
+			"a large file, broken off and sent again": importBroken,
+			"what is exported is imported":            exportImported,
+			"what an import may be asked for":         importOptions,
+			"hostile files":                           importHostile,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -36,8 +36,8 @@ func TestImports(t *testing.T) {
 	})
 }
 
-// importRows are the rows of a large file: every hundredth is bad, and every tenth names the contact of the row before it.
-const importRows = 20_000
+// importRows are the rows of a file of many batches: every hundredth is bad, and every tenth names the contact of the row before it.
+const importRows = 3_000
 
 func largeFile() string {
 	var file strings.Builder
@@ -80,17 +80,17 @@ func importBroken(x *tenant) {
 	const bad, second = importRows / 100, importRows / 10
 	const people = importRows - bad - second
 	file, in := largeFile(), client.ImportInput{Format: client.ExportCSV, Lists: []string{"Everybody"}}
-	// Cut in the middle of a row: "p12345@example.com" would be another address without its end.
-	cut := strings.Index(file, "p12345@example.com") + len("p12345@example.co")
+	// Cut in the middle of a row: "p2345@example.com" would be another address without its end.
+	cut := strings.Index(file, "p2345@example.com") + len("p2345@example.co")
 	var broken postroom.ImportResource
 	x.sendsPart(file, cut).is(t, http.StatusCreated).into(t, &broken)
-	if broken.State != postroom.ImportFailed || broken.Reason == "" || broken.Rows != 12345 || broken.EndedAt == nil || broken.Created+broken.Updated+broken.Refused != broken.Rows {
+	if broken.State != postroom.ImportFailed || broken.Reason == "" || broken.Rows != 2345 || broken.EndedAt == nil || broken.Created+broken.Updated+broken.Refused != broken.Rows {
 		t.Errorf("the import that broke off is %+v", broken)
 	}
 	if n := must(x.api.List(ctx, "Everybody"))(t).Members; n != broken.Created {
 		t.Errorf("%d contacts are on the list, and %d were made", n, broken.Created)
 	}
-	x.do(http.MethodGet, "/v1/contacts/p12345@example.co", "").refused(t, 404, postroom.CodeNotFound, "")
+	x.do(http.MethodGet, "/v1/contacts/p2345@example.co", "").refused(t, 404, postroom.CodeNotFound, "")
 
 	again := must(x.api.ImportContacts(ctx, in, strings.NewReader(file)))(t)
 	if again.State != postroom.ImportDone || again.Rows != importRows || again.Refused != bad || again.Created != people-broken.Created || len(again.Problems) != bad {
