@@ -45,7 +45,7 @@ vet: ## Run go vet.
 .PHONY: test-go
 test-go: ## Run the Go tests with the race detector on SQLite and a private PostgreSQL; PKG=./store/... runs some of them.
 	go build -buildvcs=false -o .bin/withpostgres ./internal/testenv/withpostgres
-	CGO_ENABLED=1 .bin/withpostgres go test -race -timeout 15m $(PKG)
+	CGO_ENABLED=1 .bin/withpostgres go test -race -timeout 25m $(PKG)
 
 # How often `make crash` kills the server, and what it draws at random (0 for any).
 KILLS ?= 100
