@@ -286,7 +286,7 @@ func TestClockSetBack(t *testing.T) {
 	ahead := postroom.NewID[postroom.EventKind](time.Now().Add(3 * time.Hour))
 	execSQLite(t, file, "UPDATE events SET id = ?", ahead[:])
 	execSQLite(t, file, "UPDATE deliveries SET event_id = ?", ahead[:])
-	doctor(t, again(s), true, "✗ clock", "3h0m0s from now", "set back")
+	doctor(t, again(s), true, "✗ clock", "s from now", "set back")
 	s.start(t)
 	x.api = newClient(t, s, x.key)
 	x.publish("now", "email.opened", `{}`)
