@@ -256,6 +256,7 @@ type AuditEntry struct {
 	WorkspaceID WorkspaceID     `json:"-"`
 	At          Timestamp       `json:"at"`
 	KeyID       *KeyID          `json:"key_id"`
+	MemberID    *MemberID       `json:"member_id"`
 	Action      string          `json:"action"`  // such as contact.erased, source.created, source.token_regenerated
 	Subject     string          `json:"subject"` // the id of what it was done to
 	Detail      json.RawMessage `json:"detail,omitempty"`

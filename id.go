@@ -32,6 +32,8 @@ type (
 	ListKind          struct{}
 	ImportKind        struct{}
 	AuditKind         struct{}
+	MemberKind        struct{}
+	PersonKind        struct{}
 	NodeKind          struct{}
 )
 
@@ -48,6 +50,8 @@ func (ContactKind) prefix() string       { return "con_" }
 func (ListKind) prefix() string          { return "lst_" }
 func (ImportKind) prefix() string        { return "imp_" }
 func (AuditKind) prefix() string         { return "aud_" }
+func (MemberKind) prefix() string        { return "mem_" }
+func (PersonKind) prefix() string        { return "per_" }
 func (NodeKind) prefix() string          { return "nod_" }
 
 // The kinds of ids, one for each noun, so that the compiler notices when two are mixed up.
@@ -65,6 +69,8 @@ type (
 	ListID      = ID[ListKind]
 	ImportID    = ID[ImportKind]
 	AuditID     = ID[AuditKind]
+	MemberID    = ID[MemberKind]
+	PersonID    = ID[PersonKind]
 	NodeID      = ID[NodeKind] // one run of the server
 )
 

@@ -47,6 +47,8 @@ type App struct {
 	keys    keyCache
 	types   typeCache
 	replays replayer
+
+	passwords passwords
 }
 
 // New makes an App.
@@ -61,13 +63,16 @@ func New(c Config) *App {
 		c.Locks = contacts.NewLocks()
 	}
 	return &App{Config: c, keys: keyCache{ready: map[[32]byte]cachedKey{}}, types: typeCache{ready: map[postroom.WorkspaceID]cachedTypes{}},
-		replays: newReplayer()}
+		replays: newReplayer(), passwords: newPasswords()}
 }
 
 // authorise refuses a caller whose role is not enough.
 func authorise(who Caller, need postroom.Role) error {
 	if who.Role.Allows(need) {
 		return nil
+	}
+	if !who.Member.IsZero() {
+		return postroom.Errorf(postroom.CodeForbidden, "This needs the role %s, and you have the role %s.", need, who.Role)
 	}
 	return postroom.Errorf(postroom.CodeForbidden, "This needs the role %s, and the key has the role %s.", need, who.Role)
 }
@@ -126,7 +131,7 @@ func (a *App) Authenticate(ctx context.Context, key string) (Caller, error) {
 		if err != nil {
 			return Caller{}, err
 		}
-		k = cachedKey{Caller{stored.WorkspaceID, stored.ID, stored.Role, stored.Operator}, stored.ExpiresAt, now.Add(keyLife)}
+		k = cachedKey{Caller{Workspace: stored.WorkspaceID, Key: stored.ID, Role: stored.Role, Operator: stored.Operator}, stored.ExpiresAt, now.Add(keyLife)}
 		a.keys.mu.Lock()
 		if len(a.keys.ready) >= maxCachedKeys {
 			clear(a.keys.ready)

@@ -157,6 +157,9 @@ func (a *App) auditEntry(who Caller, action, subject string, detail any) postroo
 	if !who.Key.IsZero() {
 		e.KeyID = &who.Key
 	}
+	if !who.Member.IsZero() {
+		e.MemberID = &who.Member
+	}
 	if detail != nil {
 		raw, err := json.Marshal(detail)
 		if err != nil { // cannot be: details are made of texts and numbers

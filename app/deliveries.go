@@ -80,11 +80,14 @@ func (a *App) findDelivery(ctx context.Context, who Caller, ref string) (postroo
 
 // RetryDelivery attempts a delivery now. One that was given up or has succeeded starts over with its schedule.
 func (a *App) RetryDelivery(ctx context.Context, who Caller, ref string) (postroom.Delivery, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return postroom.Delivery{}, err
 	}
 	d, err := a.findDelivery(ctx, who, ref)
 	if err != nil {
+		return d, err
+	}
+	if err := mayTrigger(who, d.WebhookID.String()); err != nil {
 		return d, err
 	}
 	if _, err := a.Store.Webhook(ctx, who.Workspace, d.WebhookID, a.Now()); err != nil {

@@ -56,11 +56,14 @@ func (a *App) findRequest(ctx context.Context, who Caller, ref string) (postroom
 
 // RetryRequest lets a request be processed again, now. It does not wait for it.
 func (a *App) RetryRequest(ctx context.Context, who Caller, ref string) (postroom.Request, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return postroom.Request{}, err
 	}
 	r, err := a.findRequest(ctx, who, ref)
 	if err != nil {
+		return r, err
+	}
+	if err := mayTrigger(who, r.SourceID.String()); err != nil {
 		return r, err
 	}
 	if r.State == postroom.RequestRefused {
@@ -80,11 +83,14 @@ func (a *App) RetryRequest(ctx context.Context, who Caller, ref string) (postroo
 
 // ResendRequest takes a stored request in as a new one, which is not verified again, and is acted on although it came before.
 func (a *App) ResendRequest(ctx context.Context, who Caller, ref string) (postroom.Request, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return postroom.Request{}, err
 	}
 	r, err := a.findRequest(ctx, who, ref)
 	if err != nil {
+		return r, err
+	}
+	if err := mayTrigger(who, r.SourceID.String()); err != nil {
 		return r, err
 	}
 	sent, err := a.Intake.Resend(ctx, r.SourceID, &r)

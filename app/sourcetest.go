@@ -25,11 +25,14 @@ type SourceTestInput struct {
 // TestSource says what a source makes of a call, which is the first result; the Request of the second one is left to whoever shows it. Nothing
 // is stored unless that is asked for.
 func (a *App) TestSource(ctx context.Context, who Caller, ref string, in SourceTestInput) (postroom.Request, postroom.SourceTest, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return postroom.Request{}, postroom.SourceTest{}, err
 	}
 	s, err := a.findSource(ctx, who, ref)
 	if err != nil {
+		return postroom.Request{}, postroom.SourceTest{}, err
+	}
+	if err := mayTrigger(who, s.ID.String()); err != nil {
 		return postroom.Request{}, postroom.SourceTest{}, err
 	}
 	r, err := a.testRequest(ctx, who, &s, in)

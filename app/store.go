@@ -26,6 +26,32 @@ type Store interface {
 	Keys(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.Key, error)
 	DeleteKey(ctx context.Context, workspace postroom.WorkspaceID, id postroom.KeyID) error
 
+	AnyPerson(ctx context.Context) (bool, error)
+	PersonByEmail(ctx context.Context, email string) (postroom.Person, error)
+	Person(ctx context.Context, id postroom.PersonID) (postroom.Person, error)
+	SetPassword(ctx context.Context, id postroom.PersonID, password string, keep []byte, now time.Time) error
+	SetEmail(ctx context.Context, id postroom.PersonID, email string, now time.Time) error
+	CountSignIn(ctx context.Context, subjects [][]byte, now time.Time, next func(subject int, failures int64) time.Duration) (until time.Time, err error)
+	SignInSucceeded(ctx context.Context, forget []byte, others ...[]byte) error
+	Places(ctx context.Context, person postroom.PersonID) ([]postroom.Place, error)
+	AddMember(ctx context.Context, p postroom.Person, m postroom.Member) (postroom.Member, error)
+	Members(ctx context.Context, workspace postroom.WorkspaceID) ([]postroom.Member, error)
+	Member(ctx context.Context, workspace postroom.WorkspaceID, id postroom.MemberID) (postroom.Member, error)
+	MemberByEmail(ctx context.Context, workspace postroom.WorkspaceID, email string) (postroom.Member, error)
+	UpdateMember(ctx context.Context, workspace postroom.WorkspaceID, id postroom.MemberID, now time.Time, change func(*postroom.Member) error) (postroom.Member, error)
+	DeleteMember(ctx context.Context, workspace postroom.WorkspaceID, id postroom.MemberID) error
+	AcceptMember(ctx context.Context, workspace postroom.WorkspaceID, id postroom.MemberID, now time.Time) error
+	CreateSession(ctx context.Context, s postroom.Session, digest []byte) error
+	Session(ctx context.Context, digest []byte) (postroom.Session, error)
+	Sessions(ctx context.Context, person postroom.PersonID) ([]postroom.Session, error)
+	SawSession(ctx context.Context, digest []byte, now time.Time) error
+	MoveSession(ctx context.Context, digest []byte, to postroom.Place) error
+	DeleteSession(ctx context.Context, digest []byte) error
+	DeleteSessions(ctx context.Context, person postroom.PersonID) error
+	CreateLink(ctx context.Context, l postroom.SignInLink, digest []byte) error
+	Link(ctx context.Context, digest []byte) (postroom.SignInLink, error)
+	UseLink(ctx context.Context, digest []byte) (used bool, err error)
+
 	CreateEventType(ctx context.Context, workspace postroom.WorkspaceID, t postroom.EventType, now time.Time) error
 	UpdateEventType(ctx context.Context, workspace postroom.WorkspaceID, t postroom.EventType, now time.Time) error
 	DeleteEventType(ctx context.Context, workspace postroom.WorkspaceID, name string) error

@@ -7,12 +7,16 @@ import (
 	"github.com/postroom/postroom"
 )
 
-// Caller is who asks, as a key proved it.
+// Caller is who asks, as a key or a session proved it.
 type Caller struct {
 	Workspace postroom.WorkspaceID
 	Key       postroom.KeyID
 	Role      postroom.Role
 	Operator  bool // may manage workspaces
+
+	// Of somebody who is signed in: which member that is, and the webhooks and sources that they may trigger without being an administrator.
+	Member     postroom.MemberID
+	MayTrigger []string
 }
 
 // NewEvent is an event to publish.

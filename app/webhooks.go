@@ -323,11 +323,14 @@ func (a *App) ResumeWebhook(ctx context.Context, who Caller, ref, held string) (
 // is no second attempt.
 func (a *App) TestWebhook(ctx context.Context, who Caller, ref, eventType string, data json.RawMessage) (postroom.Delivery, postroom.Attempt, error) {
 	var d postroom.Delivery
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return d, postroom.Attempt{}, err
 	}
 	w, err := a.findWebhook(ctx, who, ref)
 	if err != nil {
+		return d, postroom.Attempt{}, err
+	}
+	if err := mayTrigger(who, w.ID.String()); err != nil {
 		return d, postroom.Attempt{}, err
 	}
 	eventType, data, err = a.testOf(w.Dialect, eventType, data)

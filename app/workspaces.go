@@ -119,12 +119,45 @@ const (
 
 // Bootstrap prepares a database for this process. It refuses a secret key that is not the one with which the database was
 // sealed. In an empty database it makes the workspace "default" and its first key: adminKey, or a new one. If the
-// database is not empty, and adminKey is given and unknown, it is added to the first workspace. The result is the key that
-// was made up, to be shown once; empty if none was.
-func (a *App) Bootstrap(ctx context.Context, adminKey string) (shown string, err error) {
+// database is not empty, and adminKey is given and unknown, it is added to the first workspace. Where nobody can sign in yet, it makes an
+// administrator of the first workspace.
+func (a *App) Bootstrap(ctx context.Context, adminKey string) (shown Shown, err error) {
 	if err := a.checkSecretKey(ctx); err != nil {
+		return Shown{}, err
+	}
+	if shown.Key, err = a.firstKey(ctx, adminKey); err != nil {
+		return Shown{}, err
+	}
+	shown.Link, err = a.firstAdmin(ctx)
+	return shown, err
+}
+
+// Shown is what Bootstrap has made up, to be shown once. What it has not is empty.
+type Shown struct {
+	Key  string
+	Link string // with which the first administrator signs in
+}
+
+func (a *App) firstAdmin(ctx context.Context) (link string, err error) {
+	if some, err := a.Store.AnyPerson(ctx); err != nil || some {
 		return "", err
 	}
+	all, err := a.Store.Workspaces(ctx)
+	if err != nil {
+		return "", err
+	}
+	m, err := a.addMember(ctx, all[0].ID, postroom.Person{Email: placeholderMail, Operator: true}, MemberSettings{Name: "Administrator", Role: postroom.RoleAdmin})
+	if postroom.CodeOf(err) == postroom.CodeConflict { // another node was quicker
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	made, err := a.makeLink(ctx, m, true)
+	return made.URL, err
+}
+
+func (a *App) firstKey(ctx context.Context, adminKey string) (shown string, err error) {
 	all, err := a.Store.Workspaces(ctx)
 	if err != nil {
 		return "", err

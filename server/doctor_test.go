@@ -132,9 +132,9 @@ func installation(t *testing.T, cfg config.Config, change func(ctx context.Conte
 			t.Fatal(err)
 		}
 	}
-	key, err := p.app.Bootstrap(ctx, "")
+	shown, err := p.app.Bootstrap(ctx, "")
 	must(err)
-	who, err := p.app.Authenticate(ctx, key)
+	who, err := p.app.Authenticate(ctx, shown.Key)
 	must(err)
 	settings := p.app.DefaultSettings("standard")
 	settings.URL, settings.Events, settings.Name = "https://example.com/hook", []string{"*"}, "CRM sync"

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom/api"
+	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/config"
 	"github.com/postroom/postroom/inbound"
 )
@@ -57,11 +58,11 @@ func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.store.Close()) }()
 	defer p.endTraces(ctx, cfg, log)
-	key, err := p.app.Bootstrap(ctx, cfg.AdminKey.Reveal())
+	shown, err := p.app.Bootstrap(ctx, cfg.AdminKey.Reveal())
 	if err != nil {
 		return err
 	}
-	greet(o.Stdout, o.Version, cfg, cfg.PublicURL, key)
+	greet(o.Stdout, o.Version, cfg, cfg.PublicURL, shown)
 	if o.Started != nil {
 		o.Started(listener.Addr())
 	}
@@ -69,12 +70,15 @@ func Run(ctx context.Context, cfg config.Config, o Options) (err error) {
 }
 
 // greet tells people where the server is.
-func greet(out io.Writer, version string, cfg config.Config, url, key string) {
+func greet(out io.Writer, version string, cfg config.Config, url string, shown app.Shown) {
 	if out == nil {
 		return
 	}
 	_, _ = fmt.Fprintf(out, "Postroom %s is running at %s\n  Database:       %s\n  Documentation:  %s/docs\n", version, url, cfg.Database, url)
-	if key != "" {
+	if shown.Link != "" {
+		_, _ = fmt.Fprintf(out, "  Sign in:        %s   (works once, within 3 days)\n", shown.Link)
+	}
+	if key := shown.Key; key != "" {
 		_, _ = fmt.Fprintf(out, "  API key:        %s   (shown once: keep it)\n\n  export POSTROOM_URL=%s POSTROOM_API_KEY=%s\n", key, url, key)
 	}
 }

@@ -18,7 +18,7 @@ func writeAudit(ctx context.Context, q querier, entries []postroom.AuditEntry) e
 		if e.Detail != nil {
 			detail = []byte(e.Detail)
 		}
-		rows[i] = []any{e.ID, e.WorkspaceID, micros(e.At.Time), e.KeyID, e.Action, e.Subject, detail}
+		rows[i] = []any{e.ID, e.WorkspaceID, micros(e.At.Time), e.KeyID, e.MemberID, e.Action, e.Subject, detail}
 	}
 	_, err := q.execRows(ctx, "audit_insert", rows)
 	return err
@@ -34,11 +34,12 @@ func (s *Store) Audit(ctx context.Context, workspace postroom.WorkspaceID, curso
 			e := postroom.AuditEntry{WorkspaceID: workspace}
 			var at int64
 			var key postroom.KeyID
+			var member postroom.MemberID
 			var detail []byte
-			if err := row(&e.ID, &at, &key, &e.Action, &e.Subject, &detail); err != nil {
+			if err := row(&e.ID, &at, &key, &member, &e.Action, &e.Subject, &detail); err != nil {
 				return err
 			}
-			e.At.Time, e.KeyID, e.Detail = fromMicros(at), some(key), detail
+			e.At.Time, e.KeyID, e.MemberID, e.Detail = fromMicros(at), some(key), some(member), detail
 			all = append(all, e)
 			return nil
 		}, workspace, from[:], limit)

@@ -35,6 +35,7 @@ func (s *Store) Expire(ctx context.Context, before, now time.Time, progress func
 	}{
 		{"expire_event_keys", micros(now.Add(-keyLife))}, {"expire_idempotency", micros(now)},
 		{"expire_replays", micros(before)}, {"expire_secrets", micros(now)}, {"expire_imports", micros(before)}, {"expire_audit", micros(now.Add(-auditLife))},
+		{"expire_sessions", micros(now)}, {"expire_links", micros(now)}, {"expire_failures", micros(now.Add(-failureLife))},
 	}
 	for _, e := range small {
 		if err := deleteInSteps(ctx, s.backend, e.name, progress, e.bound); err != nil {

@@ -64,6 +64,8 @@ func TestTenants(t *testing.T) {
 		f.must(f.s.CreateImport(f.ctx, report))
 		f.must(f.s.write(f.ctx, func(q querier) error { return writeAudit(f.ctx, q, []postroom.AuditEntry{entry}) }))
 
+		member := f.member(theirs, "ada@tenants.example.com", postroom.RoleAdmin)
+
 		before := f.dump()
 		notFound := func(err error) error {
 			if postroom.CodeOf(err) != postroom.CodeNotFound {
@@ -92,6 +94,15 @@ func TestTenants(t *testing.T) {
 				return empty(len(all)-1, err)
 			}},
 			{"DeleteKey", func() error { return notFound(f.s.DeleteKey(f.ctx, mine, key.ID)) }},
+			{"Member", func() error { _, err := f.s.Member(f.ctx, mine, member.ID); return notFound(err) }},
+			{"MemberByEmail", func() error { _, err := f.s.MemberByEmail(f.ctx, mine, member.Email); return notFound(err) }},
+			{"Members", func() error { all, err := f.s.Members(f.ctx, mine); return empty(len(all), err) }},
+			{"UpdateMember", func() error {
+				_, err := f.s.UpdateMember(f.ctx, mine, member.ID, noon(), func(*postroom.Member) error { return nil })
+				return notFound(err)
+			}},
+			{"DeleteMember", func() error { return notFound(f.s.DeleteMember(f.ctx, mine, member.ID)) }},
+			{"AcceptMember", func() error { return f.s.AcceptMember(f.ctx, mine, member.ID, at(time.Hour)) }},
 			{"EventTypes", func() error { all, err := f.s.EventTypes(f.ctx, mine); return empty(len(all), err) }},
 			{"UpdateEventType", func() error {
 				return notFound(f.s.UpdateEventType(f.ctx, mine, postroom.EventType{Name: "order.paid"}, noon()))

@@ -69,7 +69,7 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 	if _, err := s.Workspace(ctx, id); err != nil {
 		return err
 	}
-	if err := s.execAll(ctx, id, "key_delete_all", "purge_secrets", "purge_health", "purge_replays", "purge_webhooks", "close_sources", "purge_source_health",
+	if err := s.execAll(ctx, id, "key_delete_all", "purge_sessions", "purge_links", "purge_secrets", "purge_health", "purge_replays", "purge_webhooks", "close_sources", "purge_source_health",
 		"event_type_delete_all", "idempotency_delete_all", "workspace_touch"); err != nil {
 		return err
 	}
@@ -100,6 +100,12 @@ func (s *Store) DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) er
 	if err := s.purgeContacts(ctx, id); err != nil {
 		return err
 	}
+	if err := s.write(ctx, func(q querier) error {
+		_, err := q.exec(ctx, "purge_people")
+		return err
+	}); err != nil {
+		return err
+	}
 	return s.execAll(ctx, id, "purge_rollups_open", "purge_rollups", "purge_event_keys", "purge_request_keys", "purge_sources", "workspace_delete")
 }
 
@@ -111,7 +117,7 @@ func (s *Store) purgeContacts(ctx context.Context, id postroom.WorkspaceID) erro
 	if err != nil {
 		return err
 	}
-	return s.execAll(ctx, id, "purge_tag_counts", "purge_list_counts", "purge_lists", "purge_fields", "purge_imports", "purge_audit", "purge_erasures")
+	return s.execAll(ctx, id, "purge_tag_counts", "purge_list_counts", "purge_lists", "purge_fields", "purge_imports", "purge_audit", "purge_erasures", "purge_sessions", "purge_links", "purge_members")
 }
 
 // execAll runs named texts, whose only parameter is the workspace, in one transaction.

@@ -160,13 +160,13 @@ DELETE FROM consents
 WHERE workspace_id = $1 AND contact_id = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text($2::text::json)));
 
 -- name: audit_insert
-INSERT INTO audit (id, workspace_id, at, key_id, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO audit (id, workspace_id, at, key_id, member_id, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: audit_older
-SELECT id, at, key_id, action, subject, detail FROM audit WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3;
+SELECT id, at, key_id, member_id, action, subject, detail FROM audit WHERE workspace_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3;
 
 -- name: audit_newer
-SELECT id, at, key_id, action, subject, detail FROM audit WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3;
+SELECT id, at, key_id, member_id, action, subject, detail FROM audit WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3;
 
 -- name: expire_audit (sqlite)
 DELETE FROM audit WHERE rowid IN (SELECT rowid FROM audit WHERE at < $1 LIMIT $2);
