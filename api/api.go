@@ -100,6 +100,7 @@ func newAPI(c Config) *api {
 	a.routeContacts(rt)
 	a.routeLists(rt)
 	a.routeTags(rt)
+	a.routeTeam(rt)
 	a.routeKeys(rt)
 	a.routeWorkspaces(rt)
 	a.routeSystem(rt)

@@ -105,11 +105,12 @@ func contactDocs() map[string]string {
 		"Erasure.rows":       "How many things that told of the contact are gone so far.",
 		"Erasure.done":       "That was all.",
 
-		"AuditEntry.id":      "The entry's id.",
-		"AuditEntry.at":      "When it was done.",
-		"AuditEntry.key_id":  "The key with which it was done; null for none.",
-		"AuditEntry.action":  "What was done, such as webhook.created or contact.erased.",
-		"AuditEntry.subject": "The id of what it was done to.",
-		"AuditEntry.detail":  "What more there is to say.",
+		"AuditEntry.id":        "The entry's id.",
+		"AuditEntry.at":        "When it was done.",
+		"AuditEntry.key_id":    "The key with which it was done; null for none.",
+		"AuditEntry.member_id": "The member who did it in the dashboard; null for none.",
+		"AuditEntry.action":    "What was done, such as webhook.created or contact.erased.",
+		"AuditEntry.subject":   "The id of what it was done to.",
+		"AuditEntry.detail":    "What more there is to say.",
 	}
 }

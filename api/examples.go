@@ -95,6 +95,11 @@ const (
   "hint": "prk_7Qm2", "created_at": "2026-01-31T09:00:00.000Z", "expires_at": null, "operator": false,
   "key": "prk_7Qm2ZtR4xW8vK1nB5cD9fG3hJ6lP0sYa"
 }`
+	exampleMemberLinked = `{
+  "id": "mem_01jd3v8x2mf4k8c0q9r7t5y1zh", "workspace_id": "wsp_01jd3v8x2mf4k8c0q9r7t5y1ze", "email": "ada@example.com", "name": "Ada Lovelace", "phone": "",
+  "role": "publisher", "may_trigger": ["*"], "status": "invited", "created_at": "2026-01-31T09:00:00.000Z", "updated_at": "2026-01-31T09:00:00.000Z",
+  "link": "https://hooks.example.com/sign-in/yWxNqvTnE3Q0bLhZ9cSgk2dYp7RfUaJm1VoXtI5wKe8", "link_expires_at": "2026-02-03T09:00:00.000Z"
+}`
 	exampleWorkspaceCreated = `{
   "id": "wsp_01jd3v8x2mf4k8c0q9r7t5y1ze", "name": "Acme", "created_at": "2026-01-31T09:00:00.000Z", "updated_at": "2026-01-31T09:00:00.000Z",
   "admin_key": {"id": "key_01jd3v8x2mf4k8c0q9r7t5y1zd", "workspace_id": "wsp_01jd3v8x2mf4k8c0q9r7t5y1ze", "name": "admin", "role": "admin",

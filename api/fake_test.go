@@ -369,6 +369,44 @@ func (f *fakeApp) Key(context.Context, app.Caller, string) (postroom.Key, error)
 
 func (f *fakeApp) DeleteKey(context.Context, app.Caller, string) error { return nil }
 
+func (f *fakeApp) member(in app.MemberSettings) postroom.Member {
+	return postroom.Member{ID: fixedID[postroom.MemberID](), WorkspaceID: testWorkspace, Email: "ada@example.com", Name: in.Name, Phone: in.Phone, Role: in.Role,
+		MayTrigger: in.MayTrigger, Status: postroom.MemberInvited, CreatedAt: postroom.Timestamp{Time: testTime}, UpdatedAt: postroom.Timestamp{Time: testTime}}
+}
+
+func (f *fakeApp) link() app.Link {
+	return app.Link{URL: "https://example.com/sign-in/x", ExpiresAt: postroom.Timestamp{Time: testTime}}
+}
+
+func testMember() app.MemberSettings {
+	return app.MemberSettings{Name: "Ada", Role: postroom.RoleViewer, MayTrigger: []string{"*"}}
+}
+
+func (f *fakeApp) InviteMember(_ context.Context, _ app.Caller, in app.MemberInput) (postroom.Member, app.Link, error) {
+	f.asked = []any{in}
+	return f.member(in.MemberSettings), f.link(), nil
+}
+
+func (f *fakeApp) WorkspaceMembers(context.Context, app.Caller) ([]postroom.Member, error) {
+	return []postroom.Member{f.member(testMember())}, nil
+}
+
+func (f *fakeApp) Member(context.Context, app.Caller, string) (postroom.Member, error) {
+	return f.member(testMember()), nil
+}
+
+func (f *fakeApp) UpdateMember(_ context.Context, _ app.Caller, _ string, change func(*app.MemberSettings) error) (postroom.Member, error) {
+	s := testMember()
+	err := change(&s)
+	return f.member(s), err
+}
+
+func (f *fakeApp) DeleteMember(context.Context, app.Caller, string) error { return nil }
+
+func (f *fakeApp) LinkMember(context.Context, app.Caller, string) (postroom.Member, app.Link, error) {
+	return f.member(testMember()), f.link(), nil
+}
+
 func (f *fakeApp) workspace(name string) postroom.Workspace {
 	return postroom.Workspace{ID: testWorkspace, Name: name, CreatedAt: postroom.Timestamp{Time: testTime}, UpdatedAt: postroom.Timestamp{Time: testTime}}
 }

@@ -253,6 +253,17 @@ func fieldDocs() map[string]string {
 		"Workspace.created_at": "When it was made.",
 		"Workspace.updated_at": "When it was last changed.",
 
+		"Member.id":           "The member's id.",
+		"Member.workspace_id": "The workspace that they are a member of.",
+		"Member.email":        "With which they sign in.",
+		"Member.name":         "For people.",
+		"Member.phone":        "In E.164 form; empty for none.",
+		"Member.role":         "What they may do.",
+		"Member.may_trigger":  "The webhooks and sources that they may test, retry and resend without being an administrator; * for all.",
+		"Member.status":       "invited until they have signed in with a link, then active.",
+		"Member.created_at":   "When they were invited.",
+		"Member.updated_at":   "When they were last changed.",
+
 		"Key.id":           "The key's id.",
 		"Key.workspace_id": "The workspace that it belongs to.",
 		"Key.name":         "What it is for, for people.",

@@ -102,6 +102,25 @@ func TestKeys(t *testing.T) {
 	s.ok(204, "DELETE", "/v1/keys/key_x", "")
 }
 
+func TestMembers(t *testing.T) {
+	s := newServer(t)
+	got := s.ok(201, "POST", "/v1/members", `{"email":"ada@example.com","name":"Ada","role":"viewer","may_trigger":["*"]}`)
+	if got["link"] != "https://example.com/sign-in/x" || got["status"] != "invited" {
+		t.Errorf("%v", got)
+	}
+	if diff := cmp.Diff([]any{app.MemberInput{Email: "ada@example.com", MemberSettings: testMember()}}, s.asked); diff != "" {
+		t.Error(diff)
+	}
+	s.ok(200, "GET", "/v1/members", "")
+	s.ok(200, "GET", "/v1/members/ada@example.com", "")
+	if got := s.ok(200, "PATCH", "/v1/members/mem_x", `{"role":"admin","may_trigger":null}`); got["role"] != "admin" || got["name"] != "Ada" {
+		t.Errorf("%v", got)
+	}
+	s.refused(postroom.CodeUnknownField, []string{"/email"}, "PATCH", "/v1/members/mem_x", `{"email":"b@example.com"}`)
+	s.ok(204, "DELETE", "/v1/members/mem_x", "")
+	s.ok(200, "POST", "/v1/members/mem_x/link", "")
+}
+
 func TestWorkspaces(t *testing.T) {
 	s := newServer(t)
 	got := s.ok(201, "POST", "/v1/workspaces", `{"name":"Acme"}`)

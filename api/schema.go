@@ -35,10 +35,10 @@ func refineSchemas(schemas huma.Registry) {
 		}
 	}
 	refineForms(schemas)
-	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput", "RenameInput"} {
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput", "RenameInput", "MemberSettings"} {
 		addPatch(schemas.Map(), name)
 	}
-	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings", "RenameInput"} {
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings", "RenameInput", "MemberSettings"} {
 		delete(schemas.Map(), name) // their fields are in other schemas
 	}
 }
@@ -126,6 +126,10 @@ func refineLeaf(s *huma.Schema, t reflect.Type) {
 		idSchema(s, "wsp_")
 	case reflect.TypeFor[postroom.KeyID]():
 		idSchema(s, "key_")
+	case reflect.TypeFor[postroom.MemberID]():
+		idSchema(s, "mem_")
+	case reflect.TypeFor[postroom.MemberStatus]():
+		s.Enum = anys([]postroom.MemberStatus{postroom.MemberInvited, postroom.MemberActive})
 	case reflect.TypeFor[postroom.WebhookID]():
 		idSchema(s, "whk_")
 	case reflect.TypeFor[postroom.SecretID]():
@@ -221,6 +225,8 @@ func requiredFields() map[string][]string {
 		"FieldInput":           {"name"},
 		"KeyInput":             {"name", "role"},
 		"ListInput":            {"name"},
+		"MemberInput":          {"email", "role"},
+		"MemberSettings":       nil,
 		"MembersInput":         {"contacts"},
 		"MappingRow":           {"from", "to"},
 		"PauseInput":           nil,

@@ -88,6 +88,12 @@ type App interface {
 
 	Audience
 
+	InviteMember(ctx context.Context, who app.Caller, in app.MemberInput) (postroom.Member, app.Link, error)
+	WorkspaceMembers(ctx context.Context, who app.Caller) ([]postroom.Member, error)
+	Member(ctx context.Context, who app.Caller, ref string) (postroom.Member, error)
+	UpdateMember(ctx context.Context, who app.Caller, ref string, change func(*app.MemberSettings) error) (postroom.Member, error)
+	DeleteMember(ctx context.Context, who app.Caller, ref string) error
+	LinkMember(ctx context.Context, who app.Caller, ref string) (postroom.Member, app.Link, error)
 	CreateKey(ctx context.Context, who app.Caller, name string, role postroom.Role, expires *time.Time) (postroom.Key, string, error)
 	Keys(ctx context.Context, who app.Caller) ([]postroom.Key, error)
 	Key(ctx context.Context, who app.Caller, id string) (postroom.Key, error)

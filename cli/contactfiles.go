@@ -214,13 +214,15 @@ func (cmd auditCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	t := newTable("AT", "ACTION", "SUBJECT", "KEY", "DETAIL")
+	t := newTable("AT", "ACTION", "SUBJECT", "BY", "DETAIL")
 	t.cut = true
 	return showList(s, list, more, "Nothing was done yet.", t, func(p *screen, e postroom.AuditEntry) {
-		key := "-"
+		by := "-"
 		if e.KeyID != nil {
-			key = e.KeyID.String()
+			by = e.KeyID.String()
+		} else if e.MemberID != nil {
+			by = e.MemberID.String()
 		}
-		t.row(val(p.time(e.At.Time)), val(e.Action), val(e.Subject), val(key), val(string(e.Detail)))
+		t.row(val(p.time(e.At.Time)), val(e.Action), val(e.Subject), val(by), val(string(e.Detail)))
 	})
 }

@@ -55,6 +55,12 @@ const goodAttempt = `{"number":1,"at":"2026-01-31T09:30:00.000Z","status_code":2
 
 const eventJSON = `{"id":"order-17","type":"order.paid","time":` + stamp + `,"published_at":` + stamp + `,"actor":"shop","data":{"order":{"id":12345678901234567890,"note":"<b> é ` + "\U0001F600" + `"}}`
 
+const mem1 = "mem_01jd3v8x2mf4k8c0q9r7t5y1za"
+
+const memberJSON = `{"id":"` + mem1 + `","workspace_id":"` + wsp1 + `","email":"ada@example.com","name":"Ada","phone":"","role":"viewer","may_trigger":["*"],"status":"invited","created_at":` + stamp + `,"updated_at":` + stamp
+
+const linkJSON = `,"link":"https://example.com/sign-in/x","link_expires_at":` + stamp + `}`
+
 const keyJSON = `{"id":"` + key1 + `","workspace_id":"` + wsp1 + `","name":"Shop","role":"publisher","hint":"prk_abcd","created_at":` + stamp + `,"expires_at":"2026-03-01T00:00:00.000Z","operator":false`
 
 const workspaceJSON = `{"id":"` + wsp1 + `","name":"Acme","created_at":` + stamp + `,"updated_at":` + stamp
@@ -125,6 +131,12 @@ func answers() map[string]string {
 		"GET /v1/deliveries/export":              "id,status\r\n" + dlv1 + ",failed\r\n",
 		"POST /v1/keys":                          `201 ` + keyJSON + `,"key":"prk_abcdefghijklmnopqrstuvwx"}`,
 		"GET /v1/keys":                           page(keyJSON+"}", strings.NewReplacer(`"operator":false`, `"operator":true`, "publisher", "admin", `"2026-03-01T00:00:00.000Z"`, "null").Replace(keyJSON)+"}"),
+		"POST /v1/members":                       "201 " + memberJSON + linkJSON,
+		"GET /v1/members":                        page(memberJSON + "}"),
+		"GET /v1/members/ada@example.com":        memberJSON + "}",
+		"PATCH /v1/members/ada@example.com":      strings.Replace(memberJSON, "viewer", "admin", 1) + "}",
+		"DELETE /v1/members/" + mem1:             "204 ",
+		"POST /v1/members/ada@example.com/link":  memberJSON + linkJSON,
 		"GET /v1/keys/" + key1:                   keyJSON + "}",
 		"DELETE /v1/keys/" + key1:                "204 ",
 		"POST /v1/workspaces":                    `201 ` + workspaceJSON + `,"admin_key":` + keyJSON + `,"key":"prk_abcdefghijklmnopqrstuvwx"}}`,

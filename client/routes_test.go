@@ -23,6 +23,7 @@ const (
 	keyID = "key_01jd3v8x2mf4k8c0q9r7t5y1za"
 	rplID = "rpl_01jd3v8x2mf4k8c0q9r7t5y1za"
 	wspID = "wsp_01jd3v8x2mf4k8c0q9r7t5y1za"
+	memID = "mem_01jd3v8x2mf4k8c0q9r7t5y1za"
 	secID = "sec_01jd3v8x2mf4k8c0q9r7t5y1za"
 
 	webhookJSON  = `{"id":"` + whkID + `","uid":"crm","name":"CRM sync","url":"https://example.com/hooks","events":["email.*"],"retry":{"schedule":["5s","5m"],"jitter":0.1},"timeout":"15s","rate_limit":{"limit":100,"period":"1s"},"status":"active","secrets":1,"created_at":"2026-01-31T09:30:00.000Z","updated_at":"2026-01-31T09:30:00.000Z"}`
@@ -31,6 +32,7 @@ const (
 	eventJSON    = `{"id":"order-17","type":"order.paid","time":"2026-01-31T09:30:00.000Z","published_at":"2026-01-31T09:30:00.000Z","data":{"big":12345678901234567890}}`
 	attemptJSON  = `"number":1,"at":"2026-01-31T09:30:00.000Z","status_code":200,"duration_ms":234,"phases_ms":{"total":234},"request":{"method":"POST","url":"https://example.com/hooks","headers":[],"body":"{}"},"response":{"status_code":200,"headers":[],"body":"OK","truncated":false},"error":null`
 	keyJSON      = `{"id":"` + keyID + `","workspace_id":"` + wspID + `","name":"Shop","role":"publisher","hint":"prk_abcd","created_at":"2026-01-31T09:30:00.000Z","expires_at":null,"operator":false,"key":"prk_secret"}`
+	memberJSON   = `{"id":"` + memID + `","workspace_id":"` + wspID + `","email":"ada@example.com","name":"Ada","phone":"","role":"viewer","may_trigger":["*"],"status":"invited","created_at":"2026-01-31T09:30:00.000Z","updated_at":"2026-01-31T09:30:00.000Z","link":"https://example.com/sign-in/x","link_expires_at":"2026-02-03T09:30:00.000Z"}`
 	workspJSON   = `{"id":"` + wspID + `","name":"Acme","created_at":"2026-01-31T09:30:00.000Z","updated_at":"2026-01-31T09:30:00.000Z","admin_key":` + keyJSON + `}`
 )
 
@@ -265,6 +267,30 @@ func otherRoutes() []route {
 		{"DeleteKey", "", func(ctx context.Context, c *client.Client) (any, error) {
 			return nil, c.DeleteKey(ctx, keyID)
 		}, "DELETE /v1/keys/" + keyID, nil},
+		{"InviteMember", memberJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			m, err := c.InviteMember(ctx, client.MemberInput{Email: "ada@example.com", Role: postroom.RoleViewer})
+			return []any{m.Link, m.Email}, err
+		}, `POST /v1/members {"email":"ada@example.com","role":"viewer"}`, []any{"https://example.com/sign-in/x", "ada@example.com"}},
+		{"WorkspaceMembers", `{"data":[` + memberJSON + `],"next_cursor":null,"prev_cursor":null}`, func(ctx context.Context, c *client.Client) (any, error) {
+			list, err := c.WorkspaceMembers(ctx)
+			return list[0].Name, err
+		}, "GET /v1/members", "Ada"},
+		{"Member", memberJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			m, err := c.Member(ctx, "ada@example.com")
+			return m.ID.String(), err
+		}, "GET /v1/members/ada@example.com", memID},
+		{"UpdateMember", memberJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			role := postroom.RoleViewer
+			m, err := c.UpdateMember(ctx, memID, client.MemberPatch{Role: &role})
+			return m.Role, err
+		}, "PATCH /v1/members/" + memID + ` {"role":"viewer"}`, postroom.RoleViewer},
+		{"DeleteMember", "", func(ctx context.Context, c *client.Client) (any, error) {
+			return nil, c.DeleteMember(ctx, memID)
+		}, "DELETE /v1/members/" + memID, nil},
+		{"LinkMember", memberJSON, func(ctx context.Context, c *client.Client) (any, error) {
+			m, err := c.LinkMember(ctx, memID)
+			return m.Link, err
+		}, "POST /v1/members/" + memID + "/link {}", "https://example.com/sign-in/x"},
 		{"CreateWorkspace", workspJSON, func(ctx context.Context, c *client.Client) (any, error) {
 			w, err := c.CreateWorkspace(ctx, "Acme")
 			return []any{w.ID.String(), w.AdminKey.Value}, err
