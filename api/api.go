@@ -56,6 +56,11 @@ type headers struct {
 	nosniff, noStore, policy, json []string
 }
 
+// Paths are the patterns at which a server mounts the API.
+func Paths() []string {
+	return []string{"/v1/", "/compat/", "/openapi.json", "/docs", "/docs/", "/healthz", "/readyz"}
+}
+
 // New makes the handler of the API: everything under /v1 and /compat, and /openapi.json, /docs, /healthz and /readyz.
 func New(c Config) http.Handler { return newAPI(c) }
 

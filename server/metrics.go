@@ -18,6 +18,8 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	panics   prometheus.Counter
+	// violations are what browsers report that the dashboard's policy has refused.
+	violations prometheus.Counter
 }
 
 func newMetrics(p *parts) *metrics {
@@ -27,9 +29,11 @@ func newMetrics(p *parts) *metrics {
 			Help: "Time to answer a request of the API.", Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}},
 			[]string{"method", "route", "status"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "postroom_http_panics_total", Help: "Requests whose handler panicked: defects of Postroom."}),
+		violations: prometheus.NewCounter(prometheus.CounterOpts{Name: "postroom_ui_policy_violations_total",
+			Help: "Reports of browsers about what the dashboard's content security policy refused."}),
 	}
 	e, i, s := p.engine.Metrics(), p.intake.Metrics(), p.store.Metrics()
-	m.registry.MustRegister(m.requests, m.panics, e.Attempts, e.Seconds, e.Wait, i.Requests, i.Seconds, s.Writes, s.Seconds, p.upkeepDone,
+	m.registry.MustRegister(m.requests, m.panics, m.violations, e.Attempts, e.Seconds, e.Wait, i.Requests, i.Seconds, s.Writes, s.Seconds, p.upkeepDone,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&readings{engine: p.engine, counters: counterReadings(p), lanes: laneGauges(), queue: p.readings})
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "postroom_build_info", Help: "1; the version is a label.",

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -19,6 +20,8 @@ import (
 	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/config"
 	"github.com/postroom/postroom/inbound"
+	"github.com/postroom/postroom/inbound/scheme"
+	"github.com/postroom/postroom/ui"
 )
 
 // Options are what Run needs besides the settings.
@@ -143,7 +146,16 @@ const (
 func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) error {
 	metrics := newMetrics(p)
 	mux := http.NewServeMux()
-	mux.Handle("/", api.New(api.Config{App: p.app, Version: p.version, MaxBody: cfg.MaxBody, Log: log, Observe: metrics.observe}))
+	pages, err := ui.New(ui.Config{App: p.app, PublicURL: cfg.PublicURL, Log: log, Violation: metrics.violations.Inc,
+		ClientAddr: func(r *http.Request) netip.Addr { return scheme.ClientAddr(r.RemoteAddr, r.Header, cfg.TrustedProxies) }})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/", pages)
+	faces := api.New(api.Config{App: p.app, Version: p.version, MaxBody: cfg.MaxBody, Log: log, Observe: metrics.observe})
+	for _, path := range api.Paths() {
+		mux.Handle(path, faces)
+	}
 	mux.Handle("GET /metrics", metrics.handler())
 	for _, path := range inbound.Paths() {
 		mux.Handle(path, p.intake)
