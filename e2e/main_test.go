@@ -6,4 +6,4 @@ import (
 	"github.com/postroom/postroom/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) { testenv.Main(m, stopBrowser) }

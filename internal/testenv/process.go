@@ -47,9 +47,12 @@ func (s *shared) close() error {
 }
 
 // Main runs the tests of a package, then stops the servers that they shared and removes the files. It sets the exit
-// status and does not return.
-func Main(m *testing.M) {
+// status and does not return. cleanup is what the package's tests share and end themselves.
+func Main(m *testing.M, cleanup ...func()) {
 	status := m.Run()
+	for _, end := range cleanup {
+		end()
+	}
 	if err := process.close(); err != nil {
 		fmt.Fprintln(os.Stderr, "testenv: clean up:", err)
 		status = max(status, 1)
