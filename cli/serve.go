@@ -18,7 +18,7 @@ type serveCmd struct{}
 
 // Help is shown by `postroom serve --help`.
 func (serveCmd) Help() string {
-	return `The first start creates a workspace and prints an API key once. Everything is kept in ./postroom-data. A setting can also be given in the environment, or in the YAML file that --config names; a flag
+	return `The first start creates a workspace and an administrator, and prints an API key and a link to sign in with, once. Everything is kept in ./postroom-data. A setting can also be given in the environment, or in the YAML file that --config names; a flag
 wins over the environment, the environment over the file.` + "\n\n" + hiddenSettings() + `
 A first signal (Ctrl-C) stops the server when what is under way has ended; a second one stops it at once.
 

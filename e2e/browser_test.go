@@ -263,12 +263,13 @@ func (b *tab) secret() string {
 	return eval[string](b, `document.querySelector("[data-secret]").innerText`)
 }
 
-// shoot takes pictures of the present page, at the sizes of a desktop and of a phone, light and dark, into POSTROOM_SCREENSHOTS or the
-// test's artefacts. It also checks that nothing is wider than a phone.
+// shoot takes pictures of the present page, at the sizes of a desktop and of a phone, into the test's artefacts; or, light and dark, into
+// the folder POSTROOM_SCREENSHOTS. It also checks that nothing is wider than a phone.
 func (b *tab) shoot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("POSTROOM_SCREENSHOTS")
-	if dir == "" {
+	dark := dir != ""
+	if !dark {
 		dir = b.t.ArtifactDir()
 	}
 	for _, shot := range []struct {
@@ -276,6 +277,9 @@ func (b *tab) shoot(name string) {
 		width, height int64
 		scheme        string
 	}{{"desktop", 1280, 800, "light"}, {"desktop-dark", 1280, 800, "dark"}, {"phone", 390, 844, "light"}, {"phone-dark", 390, 844, "dark"}} {
+		if shot.scheme == "dark" && !dark {
+			continue
+		}
 		b.emulate(shot.scheme, shot.width, shot.height)
 		// Two frames later, what changes with the size of the window is drawn.
 		wide := eval[int64](b, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(document.documentElement.scrollWidth))))`)

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/postroom/postroom/internal/testenv"
 )
 
 func TestDashboardSettings(t *testing.T) {
@@ -93,4 +96,28 @@ func TestDashboardSettings(t *testing.T) {
 	b.shoot("account")
 	b.click("Sign out")
 	b.sees("You are signed out.")
+}
+
+func TestDashboardOverview(t *testing.T) {
+	x := startServer(t, settings{flags: devFlags()})
+	b := signedIn(t, x)
+	b.until("wait for the chart", `document.querySelector("[data-chart] canvas") !== null`)
+	testenv.Eventually(t, browserPatience, func() error { // the page may not be listening yet
+		x.do(t, call{method: "POST", path: "/v1/events", key: operatorKey, body: `{"type":"email.opened","id":"<i>one</i>","data":{}}`})
+		if text := b.text(); !strings.Contains(text, "<i>one</i>") {
+			return fmt.Errorf("the page does not show the event: %s", text)
+		}
+		return nil
+	})
+	b.shoot("overview-live")
+
+	b.emulate("light", 390, 844)
+	b.click("Menu")
+	b.shoot("menu")
+	b.emulate("light", 390, 844)
+	b.click("Webhooks")
+	b.until("wait for the page", `location.pathname === "/webhooks"`)
+	b.emulate("light", 1280, 800)
+	b.click("Dark")
+	b.until("wait for the colours", `getComputedStyle(document.documentElement).colorScheme === "dark"`)
 }

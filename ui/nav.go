@@ -1,5 +1,7 @@
 package ui
 
+import "strings"
+
 // navGroup is a part of the navigation at the side.
 type navGroup struct {
 	Title   string
@@ -27,10 +29,16 @@ type tab struct {
 	Current     bool
 }
 
-// tabsAt marks the tab of a path.
+// tabsAt marks the tab of a path, or of the page above it.
 func tabsAt(path string, tabs ...tab) []tab {
-	for i := range tabs {
-		tabs[i].Current = tabs[i].Path == path
+	best := -1
+	for i, t := range tabs {
+		if (path == t.Path || strings.HasPrefix(path, t.Path+"/")) && (best < 0 || len(t.Path) > len(tabs[best].Path)) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		tabs[best].Current = true
 	}
 	return tabs
 }

@@ -53,5 +53,5 @@ func overviewEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	return stream(c, "event", events, func(e postroom.Event) (string, error) { return c.text("overview/overview", "event", e) })
+	return stream(c, "event", events, func(e postroom.Event) (string, error) { return c.text("overview/overview", "event", &e) })
 }

@@ -11,6 +11,9 @@ import (
 // heartbeat is how often a stream without news says that it is alive.
 const heartbeat = 15 * time.Second
 
+// streamLife is when a stream ends, for the browser to ask anew: whoever was signed out meanwhile is refused then.
+const streamLife = 5 * time.Minute
+
 // stream sends events as they come, until there are no more or the browser goes: server-sent events, for hx-ext="sse". Each becomes what
 // html makes of it, under the name event.
 func stream[T any](c *call, event string, from <-chan T, html func(T) (string, error)) error {
@@ -22,6 +25,8 @@ func stream[T any](c *call, event string, from <-chan T, html func(T) (string, e
 	flusher := http.NewResponseController(c.w)
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
+	end := time.NewTimer(streamLife)
+	defer end.Stop()
 	if _, err := fmt.Fprint(c.w, ": hello\n\n"); err != nil {
 		return nil //nolint:nilerr // the browser went away
 	}
@@ -31,6 +36,8 @@ func stream[T any](c *call, event string, from <-chan T, html func(T) (string, e
 		}
 		select {
 		case <-c.Context().Done():
+			return nil
+		case <-end.C:
 			return nil
 		case <-ticker.C:
 			_, _ = fmt.Fprint(c.w, ": still here\n\n")

@@ -27,7 +27,14 @@
   }
 
   // Charts: [data-chart] is the URL of {times, series}.
-  const colour = (kind) => getComputedStyle(root).getPropertyValue("--chart-" + kind).trim();
+  const probe = document.createElement("span"); // a canvas knows colours, not properties
+  function colour(kind) {
+    document.body.append(probe);
+    probe.style.color = "var(--chart-" + kind + ")";
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  }
   async function draw(box) {
     const answer = await fetch(box.dataset.chart, { headers: { Accept: "application/json" } });
     if (!answer.ok || !box.isConnected) return;
@@ -45,7 +52,13 @@
         value: (u, v) => v == null ? "–" : v.toLocaleString() + (s.unit ? " " + s.unit : ""),
       }))),
     }, [data.times].concat(data.series.map((s) => s.values)), box);
-    new ResizeObserver(() => plot.setSize(size())).observe(box);
+    const resized = new ResizeObserver(() => plot.setSize(size()));
+    resized.observe(box);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      resized.disconnect();
+      plot.destroy();
+      draw(box);
+    }, { once: true });
   }
 
   // Copying: [data-copy] is what to copy.
