@@ -32,6 +32,7 @@ func findContacts(ctx context.Context, q querier, workspace postroom.WorkspaceID
 			uids = append(uids, r.UID)
 		}
 	}
+	ctx = q.brief(ctx)
 	all := contactSet{}
 	for name, list := range map[string]string{"contact_by_ids": hexList(ids), "contact_by_emails": jsonList(emails), "contact_by_uids": jsonList(uids)} {
 		if list == "[]" {

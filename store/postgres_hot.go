@@ -108,7 +108,7 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err != nil {
 		return false, err
 	}
-	if err := writeAlone(ctx, q, work.wholes); err != nil {
+	if err := writeContactsOf(ctx, q, work.wholes); err != nil {
 		return false, err
 	}
 	queueRevisions(batch, pubs)

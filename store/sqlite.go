@@ -29,12 +29,13 @@ type sqliteStore struct {
 	lock    *os.File
 	log     *slog.Logger
 
-	readers *sql.DB
-	writers *sql.DB // of one connection
-	writer  *sqliteWriter
-	index   *logIndex // nil when the database is only looked at
-	cancel  func()    // ends catching up with the index
-	caught  sync.WaitGroup
+	readers  *sql.DB
+	prepared *prepared // on readers
+	writers  *sql.DB   // of one connection
+	writer   *sqliteWriter
+	index    *logIndex // nil when the database is only looked at
+	cancel   func()    // ends catching up with the index
+	caught   sync.WaitGroup
 
 	mu      sync.RWMutex // guards the sending to ops against its closing
 	closed  bool
@@ -109,6 +110,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 	}
 	s.readers.SetMaxOpenConns(8)
 	s.readers.SetMaxIdleConns(8)
+	s.prepared = newPrepared(s.readers, false)
 	if err := s.readers.PingContext(ctx); err != nil {
 		return fail(err)
 	}
@@ -214,7 +216,7 @@ func (s *sqliteStore) submit(o *op) error {
 var errClosed = &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database is closed: the server is shutting down."}
 
 func (s *sqliteStore) read(_ context.Context, f func(q querier) error) error {
-	return f(querier{s.readers, s.texts})
+	return f(querier{s.readers, s.texts, s.prepared})
 }
 
 func (s *sqliteStore) write(_ context.Context, f func(q querier) error) error {
@@ -318,6 +320,9 @@ func (s *sqliteStore) closeFiles() error {
 	var errs []error
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
+	}
+	if s.prepared != nil {
+		errs = append(errs, s.prepared.close())
 	}
 	for _, db := range []*sql.DB{s.readers, s.writers} {
 		if db != nil {
