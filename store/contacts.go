@@ -11,7 +11,17 @@ import (
 
 // FindContacts finds the contacts that are meant, whole, in the order of the references; nil for one that is not there. A reference must be
 // spelled as contacts are stored, but for upper and lower case of an email.
-func (s *Store) FindContacts(ctx context.Context, workspace postroom.WorkspaceID, refs []postroom.ContactRef) (found []*postroom.Contact, err error) {
+func (s *Store) FindContacts(ctx context.Context, workspace postroom.WorkspaceID, refs []postroom.ContactRef) ([]*postroom.Contact, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(refs) > maxRefsShared {
+		return s.findAlone(ctx, workspace, refs)
+	}
+	return s.lookups.find(workspace, refs, s.findTogether)
+}
+
+func (s *Store) findAlone(ctx context.Context, workspace postroom.WorkspaceID, refs []postroom.ContactRef) (found []*postroom.Contact, err error) {
 	err = s.read(ctx, func(q querier) error {
 		found, err = findContacts(ctx, q, workspace, refs)
 		return err
