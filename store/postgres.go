@@ -30,6 +30,8 @@ type postgresStore struct {
 	node  postroom.NodeID
 	alone atomic.Uint32 // commits that had a transaction of their own
 
+	contacts atomic.Int64 // were stored since the start
+
 	mu      sync.RWMutex // guards the sending to ops against its closing
 	closed  bool
 	ops     chan *op

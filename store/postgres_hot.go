@@ -37,6 +37,7 @@ func (s *postgresStore) attemptCommit(work postgresBatch) error {
 		committing, err := s.commitOnce(ctx, work)
 		switch {
 		case err == nil:
+			s.grown(work)
 			return nil
 		case errors.Is(err, errStale), errors.Is(err, errNotAll):
 			if work = work.withoutRefused(); work.empty() {
