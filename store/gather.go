@@ -22,7 +22,8 @@ const (
 
 // gatherer decides which writes share a commit: all that wait. Each commit costs a write to the disk and the pages that it
 // touches, whether for one write or for many, so that a commit waits for company where that costs nobody anything: results of attempts for
-// the next publisher; and, under load, whatever comes within about the time of a commit.
+// the next publisher; and, under load, whatever comes within about a third of the time of a commit. Waiting for longer than that gathers
+// everybody who is there, and then nothing is done beside the commit.
 type gatherer struct {
 	ops   <-chan *op
 	batch []*op
@@ -50,7 +51,7 @@ func (g *gatherer) next(took time.Duration) []*op {
 	wait := time.Duration(0)
 	switch {
 	case crowded:
-		wait = min(took, maxGathering)
+		wait = min(took/3, maxGathering)
 	case first.patient():
 		wait = patience
 	}
