@@ -34,8 +34,10 @@ type sqliteStore struct {
 	writers  *sql.DB   // of one connection
 	writer   *sqliteWriter
 	index    *logIndex // nil when the database is only looked at
-	cancel   func()    // ends catching up with the index
-	caught   sync.WaitGroup
+	copier   *checkpointer
+	cancel   func() // ends what works beside the committer
+	beside   sync.WaitGroup
+	caught   sync.WaitGroup // until the index has caught up
 
 	mu      sync.RWMutex // guards the sending to ops against its closing
 	closed  bool
@@ -44,10 +46,10 @@ type sqliteStore struct {
 }
 
 // The page size suits rows of about a kilobyte, such as events. FULL makes each commit wait for the disk.
-// wal_autocheckpoint is in pages: a larger log is copied back less often. The driver sorts what is called _pragma by its
+// wal_autocheckpoint is in pages, and for when the checkpointer fails. The driver sorts what is called _pragma by its
 // name, and sets _journal_mode after it: the page size must come before the file is made, and WAL makes it.
 const sqlitePragmas = "_journal_mode=wal&_pragma=busy_timeout(10000)&_pragma=page_size(8192)&_pragma=synchronous(full)" +
-	"&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(134217728)&_pragma=temp_store(memory)"
+	"&_pragma=foreign_keys(1)&_pragma=wal_autocheckpoint(40000)&_pragma=journal_size_limit(134217728)&_pragma=temp_store(memory)"
 
 func openSQLite(ctx context.Context, path string, texts map[string]string, c Config, metrics *Metrics) (backend, []string, error) {
 	s := &sqliteStore{texts: texts, metrics: metrics, path: path, log: c.Log, cancel: func() {}, ops: make(chan *op, 4096), stopped: make(chan struct{})}
@@ -104,6 +106,9 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		if s.index, uncovered, err = openIndex(s.writer.querier); err != nil {
 			return fail(err)
 		}
+		if s.copier, err = newCheckpointer(ctx, name, c.Log); err != nil {
+			return fail(err)
+		}
 	}
 	if s.readers, err = sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-8192)&_pragma=temp_store(memory)"); err != nil {
 		return fail(err)
@@ -118,19 +123,20 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 		close(s.stopped)
 		s.closed = true
 	} else {
+		beside, cancel := context.WithCancel(context.Background())
+		s.cancel = cancel
+		s.beside.Go(func() { s.copier.run(beside) })
+		s.follow(beside, uncovered)
 		go s.run()
-		s.follow(uncovered)
 	}
 	return s, applied, nil
 }
 
 // follow brings the index of the log up to the rows that were there at the start, beside the work of the server.
-func (s *sqliteStore) follow(until rowNumbers) {
+func (s *sqliteStore) follow(ctx context.Context, until rowNumbers) {
 	if s.index.complete {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
 	s.caught.Go(func() {
 		if err := s.catchUp(ctx, until); err != nil && ctx.Err() == nil {
 			s.log.Error("the index of the log could not be brought up to date: lists are searched row by row until the next start", "error", err)
@@ -185,6 +191,7 @@ func (s *sqliteStore) run() {
 		if s.index.live.full() {
 			s.segment()
 		}
+		s.copier.finish(s.writer.conn)
 	}
 	if s.index.live.rows > 0 {
 		s.segment()
@@ -306,6 +313,7 @@ func (s *sqliteStore) info(ctx context.Context) (Info, error) {
 func (s *sqliteStore) close() error {
 	s.cancel()
 	s.caught.Wait()
+	s.beside.Wait()
 	s.mu.Lock()
 	if !s.closed {
 		s.closed = true
@@ -323,6 +331,9 @@ func (s *sqliteStore) closeFiles() error {
 	}
 	if s.prepared != nil {
 		errs = append(errs, s.prepared.close())
+	}
+	if s.copier != nil {
+		errs = append(errs, s.copier.db.Close())
 	}
 	for _, db := range []*sql.DB{s.readers, s.writers} {
 		if db != nil {

@@ -23,7 +23,7 @@ func TestSQLitePragmas(t *testing.T) {
 	}
 	f.must(f.s.write(f.ctx, func(q querier) error {
 		for pragma, want := range map[string]string{"page_size": "8192", "journal_mode": "wal", "synchronous": "2", "foreign_keys": "1",
-			"busy_timeout": "10000", "wal_autocheckpoint": "4000", "temp_store": "2"} {
+			"busy_timeout": "10000", "wal_autocheckpoint": "40000", "temp_store": "2"} {
 			if got := ask(q, pragma); got != want {
 				t.Errorf("of the writer, %s is %s, want %s", pragma, got, want)
 			}

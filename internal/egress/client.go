@@ -34,8 +34,8 @@ type Config struct {
 	// UserAgent is sent by requests that name none; by default "Postroom".
 	UserAgent string
 
-	// MaxIdleConnsPerHost bounds the idle connections kept to one host; by default 128, which lets one busy receiver
-	// take as many calls at a time without reconnecting.
+	// MaxIdleConnsPerHost bounds the idle connections kept to one host; by default 512, which lets one busy receiver, to
+	// which several webhooks may go, take as many calls at a time without reconnecting.
 	MaxIdleConnsPerHost int
 	// MaxIdleConns bounds the idle connections kept to all hosts; by default 1024. Each holds some 10 to 40 KiB.
 	MaxIdleConns int
@@ -113,7 +113,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.UserAgent = "Postroom"
 	}
 	if cfg.MaxIdleConnsPerHost == 0 {
-		cfg.MaxIdleConnsPerHost = 128
+		cfg.MaxIdleConnsPerHost = 512
 	}
 	if cfg.MaxIdleConns == 0 {
 		cfg.MaxIdleConns = 1024
