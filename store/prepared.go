@@ -27,7 +27,7 @@ func newPrepared(c conn, single bool) *prepared {
 }
 
 // take gives the statement of a named text, and what to call when all its rows are read; nil where the text is to be run as it is.
-func (p *prepared) take(ctx context.Context, name, text string) (*sql.Stmt, func(), error) {
+func (p *prepared) take(ctx context.Context, name, text string) (*preparedText, func(), error) {
 	if p == nil {
 		return nil, func() {}, nil
 	}
@@ -44,12 +44,12 @@ func (p *prepared) take(ctx context.Context, name, text string) (*sql.Stmt, func
 	}
 	switch {
 	case !p.single:
-		return t.stmt, func() {}, nil
+		return t, func() {}, nil
 	case t.busy:
 		return nil, func() {}, nil
 	}
 	t.busy = true
-	return t.stmt, func() {
+	return t, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		t.busy = false

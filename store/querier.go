@@ -46,14 +46,14 @@ func (q querier) exec(ctx context.Context, name string, args ...any) (int64, err
 	if err != nil {
 		return 0, err
 	}
-	stmt, done, err := q.prepared.take(ctx, name, text)
+	ready, done, err := q.prepared.take(ctx, name, text)
 	if err != nil {
 		return 0, err
 	}
 	defer done()
 	var res sql.Result
-	if stmt != nil {
-		res, err = stmt.ExecContext(ctx, args...)
+	if ready != nil {
+		res, err = ready.stmt.ExecContext(ctx, args...)
 	} else {
 		res, err = q.ExecContext(ctx, text, args...)
 	}
@@ -96,15 +96,15 @@ func (q querier) each(ctx context.Context, name string, scan func(row func(dest 
 	if err != nil {
 		return err
 	}
-	stmt, done, err := q.prepared.take(ctx, name, text)
+	ready, done, err := q.prepared.take(ctx, name, text)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if stmt == nil {
+	if ready == nil {
 		return q.eachText(ctx, name, text, scan, args...)
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
+	rows, err := ready.stmt.QueryContext(ctx, args...)
 	return eachRow(name, rows, err, scan)
 }
 
