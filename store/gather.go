@@ -22,8 +22,7 @@ const (
 
 // gatherer decides which writes share a commit: all that wait. Each commit costs a write to the disk and the pages that it
 // touches, whether for one write or for many, so that a commit waits for company where that costs nobody anything: results of attempts for
-// the next publisher; and, under load, whatever comes within about a third of the time of a commit. Waiting for longer than that gathers
-// everybody who is there, and then nothing is done beside the commit.
+// the next publisher; and, under load, whatever comes within about the time of a commit.
 type gatherer struct {
 	ops   <-chan *op
 	batch []*op
@@ -51,7 +50,7 @@ func (g *gatherer) next(took time.Duration) []*op {
 	wait := time.Duration(0)
 	switch {
 	case crowded:
-		wait = min(took/3, maxGathering)
+		wait = min(took, maxGathering)
 	case first.patient():
 		wait = patience
 	}

@@ -81,12 +81,12 @@ func TestGather(t *testing.T) {
 		g.next(0)
 		return g
 	}
-	gathered(t, "after a crowd, a commit waits a third of what the last one took", 2, 2*time.Millisecond, func(ops chan *op) []*op {
+	gathered(t, "after a crowd, a commit waits as long as the last one took", 2, 2*time.Millisecond, func(ops chan *op) []*op {
 		g := crowded(ops)
 		ops <- hurried()
 		later(ops, time.Millisecond, hurried())
 		later(ops, 3*time.Millisecond, hurried())
-		return g.next(6 * time.Millisecond)
+		return g.next(2 * time.Millisecond)
 	})
 	gathered(t, "but not for long", 1, maxGathering, func(ops chan *op) []*op {
 		g := crowded(ops)
