@@ -290,5 +290,5 @@ func (p *plan) addressed(pubs []*postroom.Publication, r *postroom.Request) {
 // stored tells those who want to know that a request was stored.
 func (in *Intake) stored(r *postroom.Request) {
 	in.metrics.ended(r)
-	in.watchers.tell(r)
+	in.watchers.Tell(r.WorkspaceID, r)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/postroom/postroom"
 	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/internal/tracing"
+	"github.com/postroom/postroom/internal/watch"
 )
 
 // Store is what the intake needs of the database; *store.Store has it.
@@ -83,7 +84,7 @@ type Intake struct {
 	slots    chan struct{} // one for each call that is processed now
 	wake     chan struct{}
 	refused  chan *postroom.Request // wait to be stored
-	watchers watchers
+	watchers watch.Followers[postroom.Request]
 	metrics  *Metrics
 }
 

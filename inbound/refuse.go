@@ -64,5 +64,5 @@ func (in *Intake) storeRefused(r *postroom.Request) {
 		in.log.Warn("a refused call could not be stored", "source", r.SourceID, "error", err)
 		return
 	}
-	in.watchers.tell(r)
+	in.watchers.Tell(r.WorkspaceID, r)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/failpoint"
 	"github.com/postroom/postroom/internal/tracing"
+	"github.com/postroom/postroom/internal/watch"
 )
 
 // Store is what the engine needs of the database; *store.Store has it.
@@ -91,7 +92,7 @@ type Engine struct {
 	abandon  chan struct{} // closed when nothing is waited for any more
 	metrics  *Metrics
 
-	watchers watchers
+	watchers watch.Followers[postroom.Event]
 	workers  sync.WaitGroup
 	running  atomic.Int64 // workers
 }
