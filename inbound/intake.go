@@ -80,6 +80,7 @@ type Intake struct {
 
 	sources  sources
 	locks    locks
+	crew     crew
 	slots    chan struct{} // one for each call that is processed now
 	wake     chan struct{}
 	refused  chan *postroom.Request // wait to be stored
@@ -117,6 +118,7 @@ func New(c Config) *Intake {
 		slots: make(chan struct{}, maxSlots), wake: make(chan struct{}, 1), refused: make(chan *postroom.Request, maxRefused), metrics: newMetrics()}
 	in.sources = sources{load: in.loadSource(c.Opener), now: c.Now, ready: map[postroom.SourceID]*cached{}}
 	in.locks = newLocks()
+	in.crew = newCrew()
 	return in
 }
 
