@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -13,6 +14,7 @@ type route struct {
 	path   string        // a pattern of http.ServeMux
 	role   postroom.Role // that the member needs at least; empty for anybody, signed in or not
 	early  bool          // may be used before a password is set
+	body   int64         // the most bytes of what is sent; maxForm if zero
 	handle func(c *call) error
 }
 
@@ -68,7 +70,7 @@ func (c *call) admit(rt route) error {
 		if err := c.d.same.Check(c.Request); err != nil {
 			return postroom.Errorf(postroom.CodeForbidden, "This request came from another site, and was refused.")
 		}
-		c.Body = http.MaxBytesReader(c.w, c.Body, maxForm)
+		c.Body = http.MaxBytesReader(c.w, c.Body, cmp.Or(rt.body, maxForm))
 	}
 	if err := c.resume(); err != nil {
 		return err
@@ -80,11 +82,11 @@ func (c *call) admit(rt route) error {
 		c.leadTo(signInURL(c.Request))
 		return nil
 	}
-	if unsafe && !c.tokenFits() {
-		return postroom.Errorf(postroom.CodeForbidden, "This form is too old, or did not come from Postroom: go back, load the page anew and try again.")
-	}
 	if !c.in.Caller.Role.Allows(rt.role) {
 		return postroom.Errorf(postroom.CodeForbidden, "This needs the role %s, and you have the role %s.", rt.role, c.in.Caller.Role)
+	}
+	if unsafe && !c.tokenFits() {
+		return postroom.Errorf(postroom.CodeForbidden, "This form is too old, or did not come from Postroom: go back, load the page anew and try again.")
 	}
 	if c.in.NeedsPassword && !rt.early {
 		c.leadTo("/welcome")

@@ -127,7 +127,7 @@ func TestMemberPages(t *testing.T) {
 	b.send(one, "name", "Ada L.", "role", "publisher", "phone", "+1 202 555 0143")
 	b.at("/settings/members")
 	b.sees(http.StatusOK, "Ada L. was changed.", "publisher")
-	b.send(one+"/link")
+	b.send(one + "/link")
 	b.sees(http.StatusOK, "Ada L.", "/sign-in/")
 	me := regexp.MustCompile(`/settings/members/(mem_\w+)"><strong>Administrator`)
 	b.open("/settings/members")
