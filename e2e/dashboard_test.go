@@ -91,6 +91,10 @@ func TestDashboardSettings(t *testing.T) {
 	b.click("Revoke First key")
 	b.sees("The key is revoked.")
 
+	b.click("Audit log")
+	b.sees("key.deleted")
+	b.shoot("audit")
+
 	b.click("Administrator")
 	b.sees("Where you are signed in")
 	b.shoot("account")

@@ -1,23 +1,40 @@
 package ui
 
 import (
-	"strings"
+	"context"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 )
 
-// auditLine is an entry of the audit log, with the name of who it was.
-type auditLine struct {
-	postroom.AuditEntry
-	Who, Link string
+// auditApp is what the audit log needs of the application.
+type auditApp interface {
+	Audit(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.AuditEntry], error)
 }
 
-// What was done, in words: source.token_regenerated is "source token regenerated".
-func (l auditLine) What() string { return strings.NewReplacer(".", " ", "_", " ").Replace(l.Action) }
+func auditRoutes() []route {
+	return []route{get("/settings/audit", postroom.RoleViewer, auditPage)}
+}
 
-// auditPage lists what people and programs did. Names are looked up once for the page: members and keys are few.
+type auditData struct {
+	postroom.Page[postroom.AuditEntry]
+	names map[string]string // of members and keys, by id
+}
+
+// Who is the name of who did something.
+func (d auditData) Who(e postroom.AuditEntry) string {
+	id := ""
+	switch {
+	case e.MemberID != nil:
+		id = e.MemberID.String()
+	case e.KeyID != nil:
+		id = e.KeyID.String()
+	}
+	return nameOr(d.names[id], id) // whoever is gone has no name any more
+}
+
 func auditPage(c *call) error {
-	found, err := c.app.Audit(c.Context(), c.in.Caller, c.pageQuery())
+	entries, err := c.app.Audit(c.Context(), c.in.Caller, c.pageQuery())
 	if err != nil {
 		return err
 	}
@@ -34,30 +51,9 @@ func auditPage(c *call) error {
 		names[m.ID.String()] = nameOr(m.Name, m.Email)
 	}
 	for _, k := range keys {
-		names[k.ID.String()] = "key " + k.Name
+		names[k.ID.String()] = "Key " + k.Name
 	}
-	shown := postroom.Page[auditLine]{NextCursor: found.NextCursor, PrevCursor: found.PrevCursor}
-	for _, e := range found.Data {
-		line := auditLine{AuditEntry: e, Link: subjectPath(e.Subject)}
-		switch {
-		case e.MemberID != nil:
-			line.Who = nameOr(names[e.MemberID.String()], e.MemberID.String())
-		case e.KeyID != nil:
-			line.Who = nameOr(names[e.KeyID.String()], e.KeyID.String())
-		}
-		shown.Data = append(shown.Data, line)
-	}
-	p := settingsPage(c, "settings/audit", "Audit log")
-	p.Data = shown
+	p := settingsPage(c, "audit/list", "Audit log")
+	p.Data = auditData{entries, names}
 	return c.render(p)
-}
-
-// subjectPath is the page of what something was done to; empty where there is none.
-func subjectPath(id string) string {
-	for prefix, path := range map[string]string{"whk_": "/webhooks/", "src_": "/sources/", "con_": "/contacts/", "lst_": "/lists/", "imp_": "/contacts/imports/"} {
-		if strings.HasPrefix(id, prefix) {
-			return path + id
-		}
-	}
-	return ""
 }

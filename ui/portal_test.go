@@ -251,7 +251,7 @@ func TestPortalSettings(t *testing.T) {
 	b.send("/settings/portal/end")
 	b.sees(http.StatusOK, "have ended")
 	b.open("/settings/audit")
-	b.sees(http.StatusOK, "portal linked", "&#34;customer&#34;:&#34;acme&#34;", "root@example.com")
+	b.sees(http.StatusOK, "portal.linked", "acme", "Administrator")
 	v := s.member(postroom.RoleViewer)
 	v.open("/settings/portal")
 	v.sees(http.StatusOK, "Acme")

@@ -11,7 +11,6 @@ import (
 // settingsApp is what the settings of a workspace need of the application.
 type settingsApp interface {
 	UpdateWorkspace(ctx context.Context, who app.Caller, ref, name string) (postroom.Workspace, error)
-	Audit(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.AuditEntry], error)
 	Portal(ctx context.Context, who app.Caller) (postroom.Portal, error)
 	UpdatePortal(ctx context.Context, who app.Caller, edit func(*postroom.Portal) error) (postroom.Portal, error)
 	PortalLink(ctx context.Context, who app.Caller, customer string, life time.Duration) (postroom.PortalLink, error)
@@ -22,7 +21,6 @@ type settingsApp interface {
 func settingsRoutes() []route {
 	return []route{
 		get("/settings", postroom.RoleViewer, workspacePage), post("/settings", postroom.RoleAdmin, renameWorkspace),
-		get("/settings/audit", postroom.RoleViewer, auditPage),
 		get("/settings/portal", postroom.RoleViewer, portalSettings), post("/settings/portal", postroom.RoleAdmin, changePortal),
 		post("/settings/portal/link", postroom.RoleAdmin, makePortalLink), post("/settings/portal/end", postroom.RoleAdmin, endPortalLinks),
 	}

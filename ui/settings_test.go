@@ -140,6 +140,25 @@ func TestMemberPages(t *testing.T) {
 	ada.at("/sign-in")
 }
 
+func TestAuditPages(t *testing.T) {
+	s := newSite(t)
+	b := s.admin()
+	b.open("/settings/audit")
+	b.sees(http.StatusOK, "member.signed_in", "member.password_set", "Administrator")
+	for range postroom.DefaultPageLimit {
+		b.send("/settings", "name", "Acme")
+	}
+	b.open("/settings/audit")
+	older := regexp.MustCompile(`href="(/settings/audit\?cursor=[^"]+)" rel="next"`).FindStringSubmatch(b.page)
+	if older == nil {
+		t.Fatalf("there is no next page:\n%s", b.page)
+	}
+	b.open(html.UnescapeString(older[1]))
+	b.sees(http.StatusOK, "member.signed_in", "Newer")
+	b.open("/settings/audit?cursor=x")
+	b.sees(http.StatusUnprocessableEntity)
+}
+
 func TestWorkspacePages(t *testing.T) {
 	s := newSite(t)
 	b := s.admin()
