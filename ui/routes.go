@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -85,11 +86,33 @@ func (c *call) admit(rt route) error {
 	if !c.in.Caller.Role.Allows(rt.role) {
 		return postroom.Errorf(postroom.CodeForbidden, "This needs the role %s, and you have the role %s.", rt.role, c.in.Caller.Role)
 	}
+	if rt.body > 0 {
+		if err := c.readParts(); err != nil {
+			return err
+		}
+	}
 	if unsafe && !c.tokenFits() {
 		return postroom.Errorf(postroom.CodeForbidden, "This form is too old, or did not come from Postroom: go back, load the page anew and try again.")
 	}
 	if c.in.NeedsPassword && !rt.early {
 		c.leadTo("/welcome")
+	}
+	return nil
+}
+
+const partsInMemory = 1 << 20 // bytes of a form with files; the rest goes to the disk
+
+// readParts reads a form that has files.
+func (c *call) readParts() error {
+	err := c.ParseMultipartForm(partsInMemory)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return postroom.Errorf(postroom.CodeTooLarge, "The file is too large: at most %d MiB are taken.", large.Limit>>20)
+	case errors.Is(err, http.ErrNotMultipart):
+		return nil // which has no file, as the handler will say
+	case err != nil:
+		return postroom.Errorf(postroom.CodeInvalid, "The form cannot be read.")
 	}
 	return nil
 }
