@@ -348,7 +348,7 @@ func portalDelivery(c *portalCall) error {
 			shown[i].Answer = cutBody(a.Response.Body)
 		}
 	}
-	return c.show(c.page("delivery", d.EventType, map[string]any{"Delivery": d, "Attempts": shown}))
+	return c.show(c.page("delivery", d.EventType, map[string]any{"Delivery": &d, "Attempts": shown}))
 }
 
 func portalRetry(c *portalCall) error {
