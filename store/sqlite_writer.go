@@ -41,7 +41,7 @@ type stmt struct {
 }
 
 func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.NodeID, metrics *Metrics) (*sqliteWriter, error) {
-	w := &sqliteWriter{conn: conn, querier: querier{conn, texts}, metrics: metrics, node: node}
+	w := &sqliteWriter{conn: conn, querier: querier{conn, texts, newPrepared(conn, true)}, metrics: metrics, node: node}
 	statements := []struct {
 		to   *stmt
 		name string
@@ -54,7 +54,6 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 		{&w.healthPut, "webhook_health_put", ""}, {&w.healthDelete, "webhook_health_delete", ""},
 		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_get", ""},
 		{&w.orderLast, "order_last", ""}, {&w.orderPromote, "order_promote", ""},
-		{&w.savepoint, "savepoint", "SAVEPOINT whole"}, {&w.backTo, "back to savepoint", "ROLLBACK TO whole"}, {&w.release, "release savepoint", "RELEASE whole"},
 		{&w.requestInsert, "request_insert", ""}, {&w.requestHeld, "request_held", ""}, {&w.requestEnd, "request_finish", ""},
 		{&w.requestKeyPut, "request_key_put", ""}, {&w.requestKeyGet, "request_key_get", ""},
 		{&w.sourceHealthPut, "source_health_put", ""}, {&w.sourceHealthDelete, "source_health_delete", ""},
@@ -84,7 +83,7 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 
 // close closes the statements first: while one is open, SQLite keeps the database open too.
 func (w *sqliteWriter) close() error {
-	var errs []error
+	errs := []error{w.querier.prepared.close()}
 	for _, prepared := range w.open {
 		errs = append(errs, prepared.Close())
 	}
