@@ -54,7 +54,7 @@ type contactsData struct {
 	postroom.Page[postroom.Contact]
 	Statuses, Lists, Tags []option
 	Filtered              bool
-	Exports               string // the query of the export
+	Exports               string // the URL of the export
 }
 
 // maxChoices is how many lists and tags a choice has.
@@ -101,10 +101,10 @@ func contactsPage(c *call) error {
 	}
 	d.Lists, d.Tags = withOption(d.Lists, q.Get("list")), withOption(d.Tags, q.Get("tag"))
 	q.Del("cursor")
-	d.Exports = q.Encode()
+	d.Exports = "/contacts/export?" + q.Encode()
 	if d.Page, err = c.app.Contacts(c.Context(), c.in.Caller, search, c.pageQuery()); err != nil {
 		p.Data = d
-		return c.invalid(err, p)
+		return c.invalid(err, p, "q")
 	}
 	p.Data = d
 	return c.render(p)

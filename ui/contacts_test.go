@@ -179,7 +179,7 @@ func TestImportPages(t *testing.T) {
 	b.sees(http.StatusUnprocessableEntity, "choose a file")
 	b.upload("x.csv", "email\n", "tags", strings.Repeat("x", 200))
 	b.sees(http.StatusUnprocessableEntity, `id="f-tags-error"`)
-	b.upload("contacts.csv", "email,first_name,status\nada@example.com,Ada,subscribed\n=cmd@,Bad,nonsense\ngrace@example.com,"+hostile+",subscribed\n", "new_list", "News", "tags", "imported", "update", "on")
+	b.upload("contacts.csv", "email,first_name,status\nada@example.com,Ada,subscribed\n=cmd@,Bad,nonsense\ngrace@example.com,\"<script>alert(\"\"x\"\")</script>\",subscribed\n", "new_list", "News", "tags", "imported", "update", "on")
 	b.sees(http.StatusOK, "Rows")
 	at := b.url.Path
 	if !regexp.MustCompile(`^/imports/imp_[0-9a-z]{26}$`).MatchString(at) {

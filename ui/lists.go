@@ -195,7 +195,7 @@ func showTags(c *call, f *form, wrong error) error {
 	}
 	p := page{Name: "lists/tags", Title: "Tags", Nav: "tags", Form: f, Data: tags}
 	if wrong != nil {
-		return c.invalid(wrong, p)
+		return c.invalid(wrong, p, "tag")
 	}
 	return c.render(p)
 }
