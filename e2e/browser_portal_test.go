@@ -28,7 +28,7 @@ func TestDashboardPortal(t *testing.T) {
 	b.fill("Sites that may have it in a frame", operators.URL)
 	b.fill("Filter", "event.data.account == {customer}")
 	b.click("Save")
-	b.sees("a colour is written as #rrggbb")
+	b.sees("colour is written as #rrggbb")
 	b.fill("Colour of buttons and links", "#0b7285")
 	b.fill("Colour of the page", "#f1f5f4")
 	b.click("Save")
