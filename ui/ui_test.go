@@ -18,6 +18,10 @@ import (
 	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/catalogue"
 	"github.com/postroom/postroom/dialect"
+	"github.com/postroom/postroom/dialects"
+	"github.com/postroom/postroom/inbound"
+	"github.com/postroom/postroom/internal/egress"
+	"github.com/postroom/postroom/internal/expr"
 	"github.com/postroom/postroom/internal/seal"
 	"github.com/postroom/postroom/internal/testenv"
 	"github.com/postroom/postroom/outbound"
@@ -47,10 +51,25 @@ func newSite(t *testing.T) *site {
 	types, err := catalogue.Load()
 	s.must(err)
 	ids := &postroom.IDs{}
-	engine := outbound.New(outbound.Config{Store: db, Opener: sealer, IDs: ids, Dialects: dialect.Set{}})
+	known := dialect.Known{Types: map[string]dialect.EventType{}, Check: inbound.CheckKind}
+	for _, typ := range types.Types() {
+		known.Types[typ.Name] = dialect.EventType{Schema: typ.Schema, Sample: typ.Sample}
+	}
+	set, err := dialect.Load(dialects.Files, ".", known)
+	s.must(err)
+	filters, err := expr.NewCompiler()
+	s.must(err)
+	sender, err := egress.New(egress.Config{Dev: true})
+	s.must(err)
+	t.Cleanup(sender.CloseIdleConnections)
+	engine := outbound.New(outbound.Config{Store: db, Sender: sender, Opener: sealer, Filters: filters, IDs: ids, Dialects: set})
 	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.d.ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
-	s.app = app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Sealer: sealer, IDs: ids, PublicURL: s.server.URL})
+	s.app = app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Dialects: set, Sealer: sealer, IDs: ids, PublicURL: s.server.URL,
+		CheckURL: func(raw string) error {
+			_, err := sender.CheckURL(raw)
+			return err
+		}})
 	t.Cleanup(s.app.StopWatching)
 	s.d, err = newDashboard(Config{App: s.app, PublicURL: s.server.URL, Log: slog.New(slog.NewTextHandler(&s.log, nil))})
 	s.must(err)
