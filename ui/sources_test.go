@@ -34,7 +34,9 @@ func withIntake(t *testing.T) *site {
 	s.app.Dialects = set
 	s.app.Engine = outbound.New(outbound.Config{Store: db, Opener: sealer, IDs: s.app.IDs, Dialects: set})
 	in := inbound.New(inbound.Config{Store: db, Publisher: s.app.Engine, Opener: sealer, Dialects: set, IDs: s.app.IDs, PublicURL: s.server.URL,
-		Types: func(context.Context, postroom.WorkspaceID) (inbound.Types, error) { return inbound.NewTypes(types, set), nil }})
+		Types: func(context.Context, postroom.WorkspaceID) (inbound.Types, error) {
+			return inbound.NewTypes(types, set), nil
+		}})
 	t.Cleanup(in.StopWatching)
 	s.app.Intake = in
 	mux := http.NewServeMux()
