@@ -27,12 +27,12 @@ type eventApp interface {
 }
 
 func eventRoutes() []route {
-	const one, types = "/events/{id}", "/events/types"
+	const one, types = "/events/{id}", "/event-types"
 	return []route{
 		get("/events", postroom.RoleViewer, eventsPage), get(one, postroom.RoleViewer, eventPage), get(one+"/data", postroom.RoleViewer, eventBody),
 		post(one+"/replay", postroom.RoleAdmin, replayEvent),
 		get("/events/new", postroom.RolePublisher, newEventPage), post("/events", postroom.RolePublisher, publishEvent),
-		get(types, postroom.RoleViewer, typesPage), post(types, postroom.RoleAdmin, createType), get("/events/declare", postroom.RoleAdmin, newTypePage),
+		get(types, postroom.RoleViewer, typesPage), post(types, postroom.RoleAdmin, createType), get("/event-types/new", postroom.RoleAdmin, newTypePage),
 		get(types+"/{type}", postroom.RoleViewer, typePage), get(types+"/{type}/edit", postroom.RoleAdmin, editTypePage),
 		post(types+"/{type}", postroom.RoleAdmin, updateType), post(types+"/{type}/delete", postroom.RoleAdmin, deleteType),
 	}
@@ -40,7 +40,7 @@ func eventRoutes() []route {
 
 // eventTabs are the pages of events that stand beside each other.
 func eventTabs(c *call) []tab {
-	tabs := []tab{{Title: "Explorer", Path: "/events"}, {Title: "Catalogue", Path: "/events/types"}}
+	tabs := []tab{{Title: "Explorer", Path: "/events"}, {Title: "Catalogue", Path: "/event-types"}}
 	if c.in.Caller.Role.Allows(postroom.RolePublisher) {
 		tabs = append(tabs, tab{Title: "Publish", Path: "/events/new"})
 	}

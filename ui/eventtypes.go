@@ -48,7 +48,7 @@ func typeAt(c *call) (postroom.EventType, error) {
 	return c.app.EventType(c.Context(), c.in.Caller, c.PathValue("type"))
 }
 
-func typesCrumb() []crumb { return []crumb{{"Event types", "/events/types"}} }
+func typesCrumb() []crumb { return []crumb{{"Event types", "/event-types"}} }
 
 func typePage(c *call) error {
 	t, err := typeAt(c)
@@ -91,7 +91,7 @@ func typeInput(f *form) (app.EventTypeInput, error) {
 	return in, p.Err()
 }
 
-func typePath(name string) string { return "/events/types/" + url.PathEscape(name) }
+func typePath(name string) string { return "/event-types/" + url.PathEscape(name) }
 
 func createType(c *call) error {
 	f, err := c.form()
@@ -157,5 +157,5 @@ func deleteType(c *call) error {
 	if err := c.app.DeleteEventType(c.Context(), c.in.Caller, c.PathValue("type")); err != nil {
 		return err
 	}
-	return c.redirect("/events/types", c.PathValue("type")+" is deleted.")
+	return c.redirect("/event-types", c.PathValue("type")+" is deleted.")
 }
