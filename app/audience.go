@@ -59,7 +59,11 @@ type audienceChange struct {
 // change makes a change of contacts in one transaction with the events that it causes.
 func (a *App) change(ctx context.Context, who Caller, c audienceChange) error {
 	ctx = context.WithoutCancel(ctx)
-	defer a.Locks.Lock(who.Workspace, c.refs)()
+	unlock, err := a.Locks.Lock(ctx, who.Workspace, c.refs)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for try := range maxStale {
 		b, err := a.batch(ctx, who, c)
 		if err != nil {

@@ -20,7 +20,7 @@ type route struct {
 func areas() [][]route {
 	return [][]route{
 		signInRoutes(), accountRoutes(), overviewRoutes(), webhookRoutes(), deliveryRoutes(), eventRoutes(), sourceRoutes(), requestRoutes(),
-		contactRoutes(), listRoutes(), settingsRoutes(), memberRoutes(), keyRoutes(), portalRoutes(),
+		contactRoutes(), listRoutes(), settingsRoutes(), memberRoutes(), keyRoutes(), auditRoutes(), portalRoutes(),
 	}
 }
 

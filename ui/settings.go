@@ -21,7 +21,8 @@ func settingsRoutes() []route {
 // settingsPage is a page of the settings, with the tabs of all of them.
 func settingsPage(c *call, name, title string) page {
 	return page{Name: name, Title: title, Nav: "settings", Tabs: tabsAt(c.URL.Path,
-		tab{Title: "Workspace", Path: "/settings"}, tab{Title: "Members", Path: "/settings/members"}, tab{Title: "API keys", Path: "/settings/keys"})}
+		tab{Title: "Workspace", Path: "/settings"}, tab{Title: "Members", Path: "/settings/members"}, tab{Title: "API keys", Path: "/settings/keys"},
+		tab{Title: "Audit log", Path: "/settings/audit"})}
 }
 
 func workspaceForm(c *call, f *form) page {

@@ -23,6 +23,7 @@ type App interface {
 	accountApp
 	memberApp
 	keyApp
+	auditApp
 	settingsApp
 	overviewApp
 	webhookApp
