@@ -59,7 +59,11 @@ type audienceChange struct {
 // change makes a change of contacts in one transaction with the events that it causes.
 func (a *App) change(ctx context.Context, who Caller, c audienceChange) error {
 	ctx = context.WithoutCancel(ctx)
-	defer a.Locks.Lock(who.Workspace, c.refs)()
+	unlock, err := a.Locks.Lock(ctx, who.Workspace, c.refs)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for try := range maxStale {
 		b, err := a.batch(ctx, who, c)
 		if err != nil {
@@ -159,6 +163,9 @@ func (a *App) auditEntry(who Caller, action, subject string, detail any) postroo
 	}
 	if !who.Member.IsZero() {
 		e.MemberID = &who.Member
+	}
+	if detail == nil && who.Customer != "" {
+		detail = map[string]string{"customer": who.Customer}
 	}
 	if detail != nil {
 		raw, err := json.Marshal(detail)

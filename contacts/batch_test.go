@@ -1,9 +1,7 @@
 package contacts
 
 import (
-	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -131,27 +129,3 @@ func TestBatchDeletes(t *testing.T) {
 }
 
 // Whoever holds a contact keeps others from it, in whichever order they ask for how many.
-func TestLocks(t *testing.T) {
-	l := NewLocks()
-	var w postroom.WorkspaceID
-	counts := map[string]int{}
-	var group sync.WaitGroup
-	for i := range 8 {
-		group.Go(func() {
-			for n := range 500 {
-				refs := []postroom.ContactRef{byEmail(fmt.Sprint("a", n%3, "@x.org")), byEmail("SHARED@x.org"), {UID: fmt.Sprint(i)}, {}}
-				if i%2 == 0 {
-					refs[0], refs[1] = refs[1], refs[0]
-					refs[0].Email = " shared@x.org"
-				}
-				unlock := l.Lock(w, refs)
-				counts["shared"]++ // the race detector tells if two are here
-				unlock()
-			}
-		})
-	}
-	group.Wait()
-	if counts["shared"] != 4000 {
-		t.Errorf("%v", counts)
-	}
-}

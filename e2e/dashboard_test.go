@@ -29,7 +29,7 @@ func TestDashboardSettings(t *testing.T) {
 	b.fill("New password", "short")
 	b.fill("New password, again", "short")
 	b.click("Set the password")
-	b.sees("a password has at least 10 characters")
+	b.sees("password has at least 10 characters")
 	b.shoot("welcome")
 	b.fill("New password", browserPassword)
 	b.fill("New password, again", browserPassword)
@@ -90,6 +90,10 @@ func TestDashboardSettings(t *testing.T) {
 	b.click("Revoke…")
 	b.click("Revoke First key")
 	b.sees("The key is revoked.")
+
+	b.click("Audit log")
+	b.sees("key.deleted")
+	b.shoot("audit")
 
 	b.click("Administrator")
 	b.sees("Where you are signed in")

@@ -49,12 +49,12 @@ func roles() map[string]string {
 		"list-contacts", "get-contact", "export-contacts", "list-imports", "get-import", "list-contact-consents", "list-contact-events", "list-contact-deliveries",
 		"list-lists", "get-list", "list-members", "list-tags", "list-fields", "get-field", "list-audit",
 		"list-sources", "get-source", "list-source-requests", "get-source-stats", "tail-requests", "list-requests", "get-request", "export-requests",
-		"get-stats", "list-workspaces", "get-workspace", "list-keys", "get-key"} {
+		"get-stats", "list-workspace-members", "get-member", "list-workspaces", "get-workspace", "list-keys", "get-key"} {
 		needs[id] = "viewer"
 	}
 	for _, id := range []string{"create-source", "update-source", "delete-source", "renew-source-token", "test-source", "clear-requests", "retry-request", "resend-request", "create-contact", "upsert-contact", "update-contact", "delete-contact", "erase-contact", "tag-contact", "import-contacts", "create-list", "update-list",
 		"delete-list", "add-members", "remove-member", "confirm-member", "rename-tag", "delete-tag", "create-field", "update-field", "delete-field", "replay-event", "create-event-type", "update-event-type", "delete-event-type", "create-webhook", "update-webhook", "delete-webhook",
-		"test-webhook", "preview-webhook", "preview-settings", "pause-webhook", "resume-webhook", "replay-webhook", "create-replay", "cancel-replay", "rotate-webhook-secret", "retry-delivery", "create-key", "delete-key", "update-workspace"} {
+		"test-webhook", "preview-webhook", "preview-settings", "pause-webhook", "resume-webhook", "replay-webhook", "create-replay", "cancel-replay", "rotate-webhook-secret", "retry-delivery", "invite-member", "update-member", "delete-member", "link-member", "create-key", "delete-key", "update-workspace"} {
 		needs[id] = "admin"
 	}
 	return needs
@@ -65,7 +65,7 @@ type furniture struct {
 	*tenant
 	webhook, event, delivery, replay, key, eventType string
 	contact, list, imported, tag                     string
-	source, request                                  string
+	source, request, member                          string
 }
 
 // furnish makes a webhook "crm", an event "order-1" with a delivery, a replay, an event type, and a key; and a contact with a list, a tag and a custom field that are
@@ -85,6 +85,7 @@ func furnish(x *tenant, eventType string) furniture {
 	f.contact = must(x.api.Contact(x.t.Context(), eventType+"@example.com"))(x.t).ID.String()
 	f.source = must(x.api.CreateSource(x.t.Context(), map[string]any{"name": "Source " + eventType}))(x.t).ID.String()
 	f.request = must(x.api.TestSource(x.t.Context(), f.source, client.SourceTestInput{Body: []byte(`{"a":1}`), Store: true}))(x.t).Request.ID.String()
+	f.member = must(x.api.InviteMember(x.t.Context(), client.MemberInput{Email: eventType + "@members.example.com", Role: postroom.RoleViewer}))(x.t).ID.String()
 	f.list = must(x.api.List(x.t.Context(), "List "+eventType))(x.t).ID.String()
 	return f
 }
@@ -101,6 +102,8 @@ func (f furniture) call(o operation) call {
 		id = f.replay
 	case strings.HasPrefix(o.Path, "/v1/keys/"):
 		id = f.key
+	case strings.HasPrefix(o.Path, "/v1/members/"):
+		id = f.member
 	case strings.HasPrefix(o.Path, "/v1/workspaces/"):
 		id = f.id
 	case strings.HasPrefix(o.Path, "/v1/sources/"):
@@ -121,6 +124,7 @@ func (f furniture) call(o operation) call {
 	c.body = map[string]string{
 		"publish-events": `{"type":"email.opened","data":{}}`, "create-webhook": `{"name":"n","url":"https://hooks.example.com/new","events":["*"],"status":"paused"}`, "update-webhook": `{"name":"changed"}`,
 		"create-event-type": `{"name":"order.new"}`, "update-event-type": `{"title":"changed"}`, "create-key": `{"name":"n","role":"admin"}`,
+		"invite-member": `{"email":"new@members.example.com","role":"admin"}`, "update-member": `{"role":"admin"}`,
 		"create-workspace": `{"name":"n"}`, "update-workspace": `{"name":"changed"}`,
 		"create-source": `{"name":"n"}`, "update-source": `{"name":"changed"}`, "test-source": `{"body":{"a":1},"store":true}`,
 		"create-contact": `{"email":"another@example.com"}`, "upsert-contact": `{"first_name":"N"}`, "update-contact": `{"first_name":"changed"}`, "tag-contact": `{"add":["changed"]}`,
@@ -186,7 +190,7 @@ func TestRoles(t *testing.T) {
 func (f furniture) all(t testing.TB) string {
 	t.Helper()
 	var text strings.Builder
-	for _, path := range []string{"/v1/events", "/v1/events/order-1", "/v1/deliveries", "/v1/webhooks", "/v1/webhooks/crm/secrets", "/v1/keys", "/v1/event-types/" + f.eventType, "/v1/workspaces", "/v1/webhooks/crm/deliveries", "/v1/replays",
+	for _, path := range []string{"/v1/events", "/v1/events/order-1", "/v1/deliveries", "/v1/webhooks", "/v1/webhooks/crm/secrets", "/v1/keys", "/v1/members", "/v1/event-types/" + f.eventType, "/v1/workspaces", "/v1/webhooks/crm/deliveries", "/v1/replays",
 		"/v1/contacts", "/v1/contacts/" + f.contact + "/consents", "/v1/lists", "/v1/tags", "/v1/fields", "/v1/imports", "/v1/sources", "/v1/requests", "/v1/requests/" + f.request} {
 		fmt.Fprintf(&text, "%s: %s\n", path, f.s.do(t, call{method: http.MethodGet, path: path, key: f.tenant.key}).is(t, http.StatusOK).body)
 	}
@@ -202,7 +206,7 @@ func TestTenants(t *testing.T) {
 		must(other.api.UpdateWebhook(t.Context(), "crm", 0, map[string]any{"uid": "other"}))(t)
 		mine := one.all(t)
 		// What identifies the first workspace's things, and must not be shown to the other one.
-		marks := []string{one.webhook, one.delivery, one.replay, one.key, one.id, one.r.server.URL, one.contact, one.list, one.imported, one.tag, one.source, one.request}
+		marks := []string{one.webhook, one.delivery, one.replay, one.key, one.id, one.r.server.URL, one.contact, one.list, one.imported, one.tag, one.source, one.request, one.member}
 		for _, o := range operations(t, s) {
 			t.Run(o.ID, func(t *testing.T) {
 				if o.ID == "tail-events" {

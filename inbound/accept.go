@@ -47,7 +47,7 @@ func (in *Intake) take(ctx context.Context, v Verified) (*postroom.Request, erro
 	return r, err
 }
 
-// within processes a call, in a goroutine of its own, so that nothing in it can hold up whoever waits. When the time is over and nothing is
+// within processes a call, in another goroutine, so that nothing in it can hold up whoever waits. When the time is over and nothing is
 // being stored yet, the error is errOvertaken, and nothing will be.
 func (in *Intake) within(ctx context.Context, patience time.Duration, v Verified) (*postroom.Request, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -57,10 +57,10 @@ func (in *Intake) within(ctx context.Context, patience time.Duration, v Verified
 		err     error
 	}
 	t, done := &turn{}, make(chan result, 1)
-	go func() {
+	in.crew.run(func() {
 		r, err := in.process(ctx, v, t)
 		done <- result{r, err}
-	}()
+	})
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

@@ -218,7 +218,7 @@ func (a *actor) change(ctx context.Context, e *effects, i int, c postroom.Contac
 		return err
 	}
 	c.Ref = ref
-	if refKey(&ref) == "" && !c.MayMake {
+	if contacts.RefKey(&ref) == "" && !c.MayMake {
 		a.nothing(e, i, result, "The event tells of no contact: it has no email, uid or phone.")
 		return nil
 	}

@@ -81,7 +81,7 @@ func (in *Intake) act(ctx context.Context, w *work, p *plan, items []*Item) (err
 	a := &actor{in: in, source: w.source, call: w.request, now: in.now(), doubt: w.stale > 0,
 		people: map[string]*person{}, lists: map[string]postroom.List{}}
 	refs := w.source.refs(items)
-	if p.unlock, err = in.locks.lock(ctx, w.source.WorkspaceID, refs); err != nil {
+	if p.unlock, err = in.locks.Lock(ctx, w.source.WorkspaceID, refs); err != nil {
 		p.unlock = func() {}
 		return err
 	}
@@ -118,7 +118,7 @@ func (s *source) refs(items []*Item) (refs []postroom.ContactRef) {
 	seen := map[string]bool{}
 	for _, item := range items {
 		ref, err := contacts.Ref(item.Contact.Ref) // what is no reference fails in its action
-		if key := refKey(&ref); err == nil && key != "" && !seen[key] {
+		if key := contacts.RefKey(&ref); err == nil && key != "" && !seen[key] {
 			seen[key] = true
 			refs = append(refs, ref)
 		}

@@ -75,7 +75,7 @@ func (p *Program) typeName(i *Item) {
 		return false
 	}
 	for _, member := range typeMembers {
-		if raw := descend(i.Body, step{name: member, index: -1}); payload.KindOf(raw) == payload.KindString {
+		if raw := i.member(member); payload.KindOf(raw) == payload.KindString {
 			if name, err := payload.String(raw); err == nil && try(name) {
 				return
 			}
@@ -142,26 +142,41 @@ var usualPlaces = []string{"contact", "subscriber", "customer", "user", "person"
 // usualPrefixes are words before the names.
 var usualPrefixes = []string{"contact", "subscriber", "customer", "user", "person", "lead", "member"}
 
+// opened is the body, taken apart once for all who look into it. Nobody changes it.
+func (i *Item) opened() *object {
+	if i.body == nil {
+		i.body = openObject(i.Body)
+	}
+	return i.body
+}
+
+// member is a member of the body; nil if there is none.
+func (i *Item) member(name string) []byte {
+	if m := i.opened().find(name); m != nil {
+		return m.raw
+	}
+	return nil
+}
+
 // recogniseContact finds a contact under the usual names, in the body or in an object in it. What the contact has already stays.
 func (i *Item) recogniseContact() {
-	i.recogniseIn(i.Body)
 	if payload.KindOf(i.Body) != payload.KindObject {
 		return
 	}
+	i.recogniseIn(i.opened())
 	for _, place := range usualPlaces {
 		if i.data.get("contact", "email") != nil {
 			return
 		}
-		i.recogniseIn(descend(i.Body, step{name: place, index: -1}))
+		if raw := i.member(place); payload.KindOf(raw) == payload.KindObject {
+			i.recogniseIn(openObject(raw))
+		}
 	}
 }
 
 // recogniseIn looks at the members of one object.
-func (i *Item) recogniseIn(raw []byte) {
-	if payload.KindOf(raw) != payload.KindObject {
-		return
-	}
-	for _, m := range openObject(raw).members {
+func (i *Item) recogniseIn(o *object) {
+	for _, m := range o.members {
 		field, usual := usualField(m.key)
 		if !usual || i.data.get("contact", field) != nil {
 			continue

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/contacts"
 	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/internal/tracing"
 	"github.com/postroom/postroom/internal/watch"
@@ -58,6 +59,8 @@ type Config struct {
 	Lease time.Duration
 	// Drain bounds how long Run waits for what it processes when it is told to end; 0 for 15 seconds.
 	Drain time.Duration
+	// Locks are shared with all that changes contacts on this node; nil for its own.
+	Locks *contacts.Locks
 }
 
 // Intake takes calls in.
@@ -79,7 +82,8 @@ type Intake struct {
 	patience time.Duration // patience, but for tests of what does not depend on it
 
 	sources  sources
-	locks    locks
+	locks    *contacts.Locks
+	crew     crew
 	slots    chan struct{} // one for each call that is processed now
 	wake     chan struct{}
 	refused  chan *postroom.Request // wait to be stored
@@ -109,14 +113,17 @@ func New(c Config) *Intake {
 	if c.Lease == 0 {
 		c.Lease = time.Minute
 	}
+	if c.Locks == nil {
+		c.Locks = contacts.NewLocks()
+	}
 	if c.Drain == 0 {
 		c.Drain = 15 * time.Second
 	}
 	in := &Intake{store: c.Store, publish: c.Publisher, dialects: c.Dialects, types: c.Types, ids: c.IDs, public: c.PublicURL, trusted: c.TrustedProxies,
-		maxBody: c.MaxBody, now: c.Now, log: c.Log, trace: c.Trace, shared: c.Shared, lease: c.Lease, drain: c.Drain, patience: patience,
+		maxBody: c.MaxBody, now: c.Now, log: c.Log, trace: c.Trace, shared: c.Shared, lease: c.Lease, drain: c.Drain, patience: patience, locks: c.Locks,
 		slots: make(chan struct{}, maxSlots), wake: make(chan struct{}, 1), refused: make(chan *postroom.Request, maxRefused), metrics: newMetrics()}
 	in.sources = sources{load: in.loadSource(c.Opener), now: c.Now, ready: map[postroom.SourceID]*cached{}}
-	in.locks = newLocks()
+	in.crew = newCrew()
 	return in
 }
 

@@ -76,6 +76,14 @@ func (i *Item) put(t *target, raw []byte) error {
 	}
 }
 
+// bodyData is the item itself as an event's data: see dataOf.
+func (i *Item) bodyData() *object {
+	if payload.KindOf(i.Body) == payload.KindObject {
+		return i.opened().copied()
+	}
+	return dataOf(i.Body)
+}
+
 // dataOf is an object as an event's data, or the object {"body": …} of any other value.
 func dataOf(raw []byte) *object {
 	if payload.KindOf(raw) == payload.KindObject {

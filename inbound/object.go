@@ -19,21 +19,41 @@ type member struct {
 	open *object
 }
 
+// fewMembers is up to how many members are compared one by one: that costs less than a map of their places.
+const fewMembers = 16
+
 // openObject takes an object apart, one level deep. Of members with one name the last counts.
 func openObject(raw []byte) *object {
 	o := &object{}
-	place := map[string]int{}
+	var place map[string]int
 	_ = payload.Members(raw, func(key, value []byte) error { // what is not valid has no members
-		if i, twice := place[string(key)]; twice {
+		i, twice := 0, false
+		if place == nil {
+			i = slices.IndexFunc(o.members, func(m member) bool { return m.key == string(key) })
+			twice = i >= 0
+		} else {
+			i, twice = place[string(key)]
+		}
+		if twice {
 			o.members[i].raw = value
 			return nil
 		}
-		place[string(key)] = len(o.members)
 		o.members = append(o.members, member{key: string(key), raw: value})
+		if n := len(o.members); place != nil {
+			place[string(key)] = n - 1
+		} else if n == fewMembers {
+			place = make(map[string]int, 2*n)
+			for i, m := range o.members {
+				place[m.key] = i
+			}
+		}
 		return nil
 	})
 	return o
 }
+
+// copied is an object like one in which nothing was set yet.
+func (o *object) copied() *object { return &object{members: slices.Clone(o.members)} }
 
 func (o *object) find(key string) *member {
 	i := slices.IndexFunc(o.members, func(m member) bool { return m.key == key })

@@ -41,7 +41,7 @@ func (a *actor) index(p *person) {
 		refs = append(refs, postroom.ContactRef{UID: *c.UID})
 	}
 	for i := range refs {
-		key := refKey(&refs[i])
+		key := contacts.RefKey(&refs[i])
 		had, known := a.people[key]
 		if key == "" || known && had == p {
 			continue
@@ -60,7 +60,7 @@ func (a *actor) index(p *person) {
 
 // person finds the contact that a reference means.
 func (a *actor) person(ctx context.Context, ref postroom.ContactRef) (*person, error) {
-	key := refKey(&ref)
+	key := contacts.RefKey(&ref)
 	if p, known := a.people[key]; known {
 		return p, nil
 	}
@@ -85,7 +85,7 @@ func (a *actor) meet(ctx context.Context, refs []postroom.ContactRef) error {
 	for i, c := range found {
 		p := &person{contact: c}
 		if c != nil {
-			id := refKey(&postroom.ContactRef{ID: c.ID})
+			id := contacts.RefKey(&postroom.ContactRef{ID: c.ID})
 			if known, ok := a.people[id]; ok {
 				p = known
 			} else {
@@ -95,7 +95,7 @@ func (a *actor) meet(ctx context.Context, refs []postroom.ContactRef) error {
 		} else {
 			a.known = append(a.known, p)
 		}
-		if key := refKey(&refs[i]); a.people[key] == nil {
+		if key := contacts.RefKey(&refs[i]); a.people[key] == nil {
 			a.people[key] = p
 		}
 	}

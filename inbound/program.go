@@ -59,6 +59,7 @@ type Item struct {
 	Rows     []RowTrace             // what each row of the mapping did, after Explain
 
 	reading *reading
+	body    *object // Body, taken apart; see opened
 	data    *object
 	base    *path  // where in the body the data was found, for kinds
 	typed   bool   // a row of the owner's says what the type is
@@ -193,7 +194,7 @@ func (p *Program) item(i *Item, of int) *Error {
 	} else {
 		p.typeName(i)
 		if !p.setsData {
-			i.data = dataOf(i.Body)
+			i.data = i.bodyData()
 		}
 	}
 	if p.recognise {

@@ -60,7 +60,7 @@ func (a *actor) contactOf(ctx context.Context, e *effects) (*postroom.Contact, e
 		return e.contact, nil
 	}
 	ref, wrong := contacts.Ref(e.Contact.Ref)
-	if wrong == nil && refKey(&ref) != "" {
+	if wrong == nil && contacts.RefKey(&ref) != "" {
 		p, err := a.person(ctx, ref)
 		if err != nil {
 			return nil, err

@@ -62,6 +62,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		f(&c)
 	}
 	r.in = New(c)
+	r.in.crew.stay = 0        // nobody waits for goroutines that are idle
 	r.in.patience = time.Hour // however slow the machine is
 	return r
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/postroom/postroom/app"
 	"github.com/postroom/postroom/catalogue"
 	"github.com/postroom/postroom/config"
+	"github.com/postroom/postroom/contacts"
 	"github.com/postroom/postroom/dialect"
 	"github.com/postroom/postroom/inbound"
 	"github.com/postroom/postroom/internal/egress"
@@ -84,11 +85,12 @@ func open(ctx context.Context, cfg config.Config, version string, log *slog.Logg
 	engine := outbound.New(outbound.Config{Store: db, Sender: sender,
 		SenderAs: func(id egress.Identity) outbound.Sender { return sender.As(id) }, Opener: sealer, Filters: filters, Dialects: dialects, IDs: ids, UserAgent: userAgent(version), Log: log, Trace: tracer,
 		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 2})
+	locks := contacts.NewLocks()
 	intake := inbound.New(inbound.Config{Store: db, Publisher: engine, Opener: sealer, Dialects: dialects, Types: eventTypes(db, types, dialects), IDs: ids,
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, MaxBody: cfg.MaxBody, Log: log, Trace: tracer,
-		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 4})
+		Shared: cfg.Database.Kind == config.Postgres, Lease: cfg.Lease, Drain: cfg.ShutdownTimeout / 4, Locks: locks})
 	application := app.New(app.Config{Store: db, Engine: engine, Catalogue: types, Dialects: dialects, Sealer: sealer, IDs: ids, Log: log,
-		Intake: intake, PublicURL: cfg.PublicURL,
+		Intake: intake, Locks: locks, PublicURL: cfg.PublicURL,
 		CheckURL: func(raw string) error { return checkURL(sender, raw) }})
 	return &parts{version: version, store: db, engine: engine, intake: intake, app: application, trace: tracer, upkeepDone: newUpkeepDone(),
 		readings: &queueReadings{store: db, dir: cfg.Database.Dir(), log: log, now: time.Now}}, nil

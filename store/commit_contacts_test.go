@@ -27,8 +27,11 @@ func (f *fixture) left(what string, c *postroom.Commit, want bool) {
 	f.t.Helper()
 	r := c.Request
 	got := map[string]bool{"request": f.hasRequest(r), "event": f.stored(c.Publications[0]),
-		"key":   f.number("SELECT count(*) FROM request_keys WHERE source_id = $1 AND request_id = $2", r.SourceID, r.ID) > 0,
-		"audit": f.number("SELECT count(*) FROM audit WHERE workspace_id = $1 AND subject = $2", r.WorkspaceID, r.ID.String()) > 0}
+		"key": f.number("SELECT count(*) FROM request_keys WHERE source_id = $1 AND request_id = $2", r.SourceID, r.ID) > 0,
+	}
+	if len(c.Audit) > 0 {
+		got["audit"] = f.number("SELECT count(*) FROM audit WHERE workspace_id = $1 AND subject = $2", r.WorkspaceID, r.ID.String()) > 0
+	}
 	for part, there := range got {
 		if there != want {
 			f.t.Errorf("%s: its %s is stored: %v", what, part, there)
@@ -114,8 +117,13 @@ func testCommitContactsStale(f *fixture) {
 	f.left("matched anew", c, true)
 }
 
-// testCommitContactsShared puts commits with contacts, some of which are refused, into one transaction with others.
-func testCommitContactsShared(f *fixture) {
+// testCommitContactsShared puts commits with contacts, some of which are refused, into one transaction with others. With audit entries they
+// do not share it on PostgreSQL.
+func testCommitContactsShared(f *fixture) { testShared(f, false) }
+
+func testCommitContactsAudited(f *fixture) { testShared(f, true) }
+
+func testShared(f *fixture, audited bool) {
 	t := f.t
 	workspace := f.workspace("one")
 	source, webhook := f.source(workspace), f.webhook(workspace)
@@ -126,7 +134,19 @@ func testCommitContactsShared(f *fixture) {
 	fine, stale, plain := f.whole(workspace, source, webhook, "fine", person(workspace, "bob@example.com")), f.whole(workspace, source, webhook, "stale", person(workspace, "carl@example.com"), behind),
 		f.commitOf(workspace, source, noon(), postroom.RequestProcessed, "plain")
 	twins := []*postroom.Commit{f.whole(workspace, source, webhook, "one", person(workspace, "dora@example.com")), f.whole(workspace, source, webhook, "two", person(workspace, "dora@example.com"))}
-	all := append([]*postroom.Commit{stale, fine, plain}, twins...)
+	list := f.list(workspace, "News")
+	joins := func(key, email string) *postroom.Commit {
+		w := person(workspace, email)
+		w.Contact.Lists = []postroom.Membership{on(list, postroom.MemberSubscribed)}
+		return f.whole(workspace, source, webhook, key, w)
+	}
+	fine.Contacts = append(fine.Contacts, joins("", "eve@example.com").Contacts...)
+	all := append([]*postroom.Commit{stale, fine, joins("also", "finn@example.com"), plain}, twins...)
+	for _, c := range all {
+		if !audited {
+			c.Audit = nil
+		}
+	}
 	release := f.hold()
 	done := make(chan error, len(all))
 	for i, c := range all {
@@ -150,8 +170,13 @@ func testCommitContactsShared(f *fixture) {
 	for _, c := range twins {
 		f.left("one of two", c, !c.Stale)
 	}
-	if n := f.number("SELECT count(*) FROM contacts WHERE workspace_id = $1", workspace); n != 3 {
-		t.Errorf("there are %d contacts, want 3", n)
+	if n := f.number("SELECT count(*) FROM contacts WHERE workspace_id = $1", workspace); n != 5 {
+		t.Errorf("there are %d contacts, want 5", n)
+	}
+	tag, err := f.s.Tag(f.ctx, workspace, "lead")
+	f.must(err)
+	if lists, err := f.s.Lists(f.ctx, workspace, nil, 10); err != nil || len(lists) != 1 || lists[0].Members != 2 || tag.Contacts != 5 {
+		t.Errorf("%d contacts have the tag, and the lists are %+v: %v", tag.Contacts, lists, err)
 	}
 }
 
@@ -183,5 +208,46 @@ func testCommitContactsRace(f *fixture) {
 	}
 	if n := f.number("SELECT count(*) FROM requests WHERE workspace_id = $1", workspace); n != 12 {
 		f.t.Errorf("there are %d requests", n)
+	}
+}
+
+// testContactLookups looks for contacts from many sides at once, one of whom asks for what no database can have.
+func testContactLookups(f *fixture) {
+	workspace, other := f.workspace("one"), f.workspace("two")
+	ada := f.wholeContact(workspace, "ada@example.com")
+	f.writeContacts(create(ada))
+	f.writeContacts(create(f.newContact(other, "ada@example.com")))
+	refs := []postroom.ContactRef{{Email: "ADA@example.com"}, {ID: ada.ID}, {Email: "nobody@example.com"}, {UID: *ada.UID}, {Email: "\xff@example.com"}}
+	const n = 60
+	found := make([]*postroom.Contact, n)
+	atOnce(f.t, n, func(i int) error {
+		of := workspace
+		if i%6 == 5 {
+			of = other
+		}
+		got, err := f.s.FindContacts(f.ctx, of, refs[i%len(refs):i%len(refs)+1])
+		if i%len(refs) == 4 || err != nil {
+			if i%len(refs) == 4 {
+				err = nil // refused by one of the databases, and not there in the other
+			}
+			return err
+		}
+		found[i] = got[0]
+		return nil
+	})
+	for i, c := range found {
+		kind := i % len(refs)
+		switch {
+		case kind == 4:
+		case kind == 2 || i%6 == 5 && kind != 0:
+			f.equal("nobody", c, (*postroom.Contact)(nil))
+		case c == nil:
+			f.t.Errorf("lookup %d found nobody", i)
+		case i%6 == 5:
+			f.equal("the other workspace's", c.WorkspaceID, other)
+		default:
+			f.equal("the contact", *c, ada)
+			c.Tags[0], c.CustomFields["points"] = "changed", nil // which nobody else sees
+		}
 	}
 }

@@ -17,9 +17,9 @@ import (
 //	claim ─▶ keys ─▶ contacts ─▶ subscriptions ─▶ request, events, deliveries, health, audit, statistics
 //	Lost     Taken   Stale       Stale (of all publications)
 //
-// What may refuse it comes first. SQLite goes through the steps one by one and, where something was written before a refusal, goes
-// back to a savepoint, so that the others of the transaction do not notice (sqlite_commit.go). PostgreSQL sends the steps of all commits in
-// one batch, and when one of them was refused it begins anew with the others (postgres_commit.go).
+// What may refuse it comes first. SQLite goes through the steps one by one, and writes nothing before it knows that nothing refuses it, so
+// that the others of the transaction do not notice (sqlite_commit.go). PostgreSQL takes each step for all commits together, and when one of
+// them was refused it begins anew with the others (postgres_commit.go).
 func (s *Store) Commit(ctx context.Context, c *postroom.Commit) error {
 	whole, err := prepareCommit(c)
 	if err != nil {
@@ -38,6 +38,7 @@ type wholeCommit struct {
 	keys    []requestKey // each once
 	headers string
 	log     []byte // JSON; nil for an empty one
+	about   []about
 }
 
 // requestKey is a key as it is stored: as a digest, so that it may be of any length and hold anything.
@@ -52,14 +53,26 @@ func digestOf(key string) (digest [16]byte) {
 	return digest
 }
 
+// about is something that only one commit of a transaction may be about, since whether a second one is refused depends on what becomes of
+// the first: a request, a key of one, a contact, an email or uid that a contact gets, or the name of a new list.
+type about struct {
+	owner  [16]byte // a source or a workspace; zero for a request
+	digest [16]byte
+	key    string
+}
+
 func prepareCommit(c *postroom.Commit) (*wholeCommit, error) {
 	w := &wholeCommit{Commit: c}
+	if err := w.aboutContacts(); err != nil {
+		return nil, err
+	}
 	if c.Request == nil {
 		if len(c.Keys) > 0 || c.Health != nil {
 			return nil, fmt.Errorf("a commit without a request has keys, or the health of a source")
 		}
 		return w, nil
 	}
+	w.about = append(w.about, about{digest: c.Request.ID})
 	w.headers = storable(headerLines(c.Request.Headers))
 	if l := &c.Request.Log; l.Error != nil || l.Warnings != nil || l.Actions != nil || l.Events != nil || l.Contacts != nil {
 		var err error
@@ -76,9 +89,42 @@ func prepareCommit(c *postroom.Commit) (*wholeCommit, error) {
 		}
 		if !known {
 			w.keys = append(w.keys, requestKey{digest, []int{i}})
+			w.about = append(w.about, about{owner: c.Request.SourceID, digest: digest})
 		}
 	}
 	return w, nil
+}
+
+// aboutContacts notes which contacts the commit is about. What cannot be stored is refused here, before others share its transaction.
+func (w *wholeCommit) aboutContacts() error {
+	for i := range w.Contacts {
+		c := &w.Contacts[i]
+		if c.Contact.WorkspaceID.IsZero() || c.Contact.WorkspaceID != w.Contacts[0].Contact.WorkspaceID {
+			return errManyWorkspaces
+		}
+		for name, value := range c.Contact.CustomFields {
+			if !json.Valid(value) {
+				return fmt.Errorf("the custom field %q of contact %s is not JSON", name, c.Contact.ID)
+			}
+		}
+		owner := [16]byte(c.Contact.WorkspaceID)
+		for _, list := range c.Lists {
+			for _, key := range listKeys(list) {
+				w.about = append(w.about, about{owner: owner, key: key})
+			}
+		}
+		if !c.Changes() {
+			continue
+		}
+		w.about = append(w.about, about{owner: owner, digest: c.Contact.ID})
+		if c.Contact.Email != "" {
+			w.about = append(w.about, about{owner: owner, key: emailKey(postroom.Fold(c.Contact.Email))})
+		}
+		if c.Contact.UID != nil {
+			w.about = append(w.about, about{owner: owner, key: uidKey(*c.Contact.UID)})
+		}
+	}
+	return nil
 }
 
 // rows is how much work the commit is, roughly.

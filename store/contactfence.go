@@ -17,33 +17,53 @@ const (
 )
 
 // lockKeys makes those wait who want the same emails, uids or names of lists at the same time.
-func (b *contactBatch) lockKeys(ctx context.Context, q querier) error {
-	var keys []string
-	for _, c := range b.contacts {
-		if c.email != "" {
-			keys = append(keys, "email "+c.email)
-		}
-		if c.uid != "" {
-			keys = append(keys, "uid "+c.uid)
-		}
-	}
-	for _, list := range b.lists {
-		keys = append(keys, listKeys(list.List)...)
-	}
-	return lockKeys(ctx, q, b.workspace, keys)
-}
-
-// lockKeys locks keys of a workspace until the transaction ends, in an order of their own.
-func lockKeys(ctx context.Context, q querier, workspace postroom.WorkspaceID, keys []string) error {
-	if len(keys) == 0 {
+func (all contactBatches) lockKeys(ctx context.Context, q querier) error {
+	if q.prepared != nil { // SQLite has one writer, and nothing to wait for
 		return nil
 	}
+	var locks []int64
+	for _, b := range all {
+		for _, c := range b.contacts {
+			if c.email != "" {
+				locks = append(locks, contactLock(b.workspace, emailKey(c.email)))
+			}
+			if c.uid != "" {
+				locks = append(locks, contactLock(b.workspace, uidKey(c.uid)))
+			}
+		}
+		for _, list := range b.lists {
+			for _, key := range listKeys(list.List) {
+				locks = append(locks, contactLock(b.workspace, key))
+			}
+		}
+	}
+	return takeContactLocks(ctx, q, locks)
+}
+
+func emailKey(folded string) string { return "email " + folded }
+func uidKey(uid string) string      { return "uid " + uid }
+
+// lockKeys locks keys of a workspace until the transaction ends.
+func lockKeys(ctx context.Context, q querier, workspace postroom.WorkspaceID, keys []string) error {
 	locks := make([]int64, len(keys))
 	for i, key := range keys {
-		h := fnv.New64a()
-		_, _ = h.Write(workspace[:]) // it never fails
-		_, _ = h.Write([]byte(key))
-		locks[i] = contactLockBase + int64(h.Sum64()%contactLocks)
+		locks[i] = contactLock(workspace, key)
+	}
+	return takeContactLocks(ctx, q, locks)
+}
+
+// contactLock is the lock of a key.
+func contactLock(workspace postroom.WorkspaceID, key string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write(workspace[:]) // it never fails
+	_, _ = h.Write([]byte(key))
+	return contactLockBase + int64(h.Sum64()%contactLocks)
+}
+
+// takeContactLocks waits for locks, in their order.
+func takeContactLocks(ctx context.Context, q querier, locks []int64) error {
+	if len(locks) == 0 || q.prepared != nil {
+		return nil
 	}
 	slices.Sort(locks)
 	return q.each(ctx, "contact_lock_keys", func(func(...any) error) error { return nil }, jsonList(slices.Compact(locks)))
@@ -105,7 +125,7 @@ func textOf(s *string) string {
 
 // fenceKeys looks whether the emails and uids that contacts get are free, or are given up in the same transaction.
 func (b *contactBatch) fenceKeys(ctx context.Context, q querier) error {
-	emails, uids, byID := map[string]*contactWrite{}, map[string]*contactWrite{}, map[postroom.ContactID]*contactWrite{}
+	emails, uids := map[string]*contactWrite{}, map[string]*contactWrite{}
 	claim := func(claimed map[string]*contactWrite, key, former string, c *contactWrite) {
 		switch {
 		case key == "", key == former:
@@ -116,7 +136,6 @@ func (b *contactBatch) fenceKeys(ctx context.Context, q querier) error {
 		}
 	}
 	for _, c := range b.contacts {
-		byID[c.to.Contact.ID] = c
 		var former storedContact
 		if there := b.stored[c.to.Contact.ID]; there != nil {
 			former = *there
@@ -133,7 +152,7 @@ func (b *contactBatch) fenceKeys(ctx context.Context, q querier) error {
 		if err := row(&id, &email, &uid); err != nil {
 			return err
 		}
-		holder := byID[id]
+		holder := b.byID[id]
 		for _, k := range []struct {
 			claimed map[string]*contactWrite
 			key     string

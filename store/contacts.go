@@ -11,7 +11,17 @@ import (
 
 // FindContacts finds the contacts that are meant, whole, in the order of the references; nil for one that is not there. A reference must be
 // spelled as contacts are stored, but for upper and lower case of an email.
-func (s *Store) FindContacts(ctx context.Context, workspace postroom.WorkspaceID, refs []postroom.ContactRef) (found []*postroom.Contact, err error) {
+func (s *Store) FindContacts(ctx context.Context, workspace postroom.WorkspaceID, refs []postroom.ContactRef) ([]*postroom.Contact, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(refs) > maxRefsShared {
+		return s.findAlone(ctx, workspace, refs)
+	}
+	return s.lookups.find(workspace, refs, s.findTogether)
+}
+
+func (s *Store) findAlone(ctx context.Context, workspace postroom.WorkspaceID, refs []postroom.ContactRef) (found []*postroom.Contact, err error) {
 	err = s.read(ctx, func(q querier) error {
 		found, err = findContacts(ctx, q, workspace, refs)
 		return err
@@ -32,6 +42,7 @@ func findContacts(ctx context.Context, q querier, workspace postroom.WorkspaceID
 			uids = append(uids, r.UID)
 		}
 	}
+	ctx = q.brief(ctx)
 	all := contactSet{}
 	for name, list := range map[string]string{"contact_by_ids": hexList(ids), "contact_by_emails": jsonList(emails), "contact_by_uids": jsonList(uids)} {
 		if list == "[]" {

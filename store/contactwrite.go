@@ -12,26 +12,64 @@ import (
 
 // writeContacts stores contacts as they were planned, if what they were planned on is still so; else it sets Stale of those writes that it
 // is not, and stores none of them. The writes are of one workspace; several of one contact follow each other.
-//
-// On PostgreSQL it locks what it depends on, always in the same order, so that transactions never wait for each other in a circle: the
-// emails, uids and names of lists that are to be taken, the contacts, the lists that are joined, the counters.
 func writeContacts(ctx context.Context, q querier, writes []postroom.ContactWrite) (stale bool, err error) {
 	b, err := newContactBatch(writes)
-	if err != nil || len(b.contacts) == 0 && len(b.lists) == 0 {
+	if err != nil {
 		return false, err
 	}
-	for _, step := range []func(ctx context.Context, q querier) error{b.lockKeys, b.fence, b.fenceKeys, b.fenceLists} {
-		if err := step(ctx, q); err != nil {
-			return false, err
+	all := contactBatches{b}
+	if stale, err = all.fence(ctx, q); stale || err != nil {
+		return stale, err
+	}
+	return false, all.store(ctx, q)
+}
+
+// contactBatches are what one transaction makes of contacts, workspace by workspace, in the order of their ids.
+type contactBatches []*contactBatch
+
+// fence finds out whether what the writes were planned on is still so, and sets Stale of those of which it is not. It writes nothing.
+//
+// On PostgreSQL it locks what the writes depend on, always in the same order, so that transactions never wait for each other in a circle: the
+// emails, uids and names of lists that are to be taken, the contacts, the lists that are joined; and then, when they are stored, the counters.
+func (all contactBatches) fence(ctx context.Context, q querier) (stale bool, err error) {
+	if err := all.lockKeys(ctx, q); err != nil {
+		return false, err
+	}
+	for _, step := range []func(b *contactBatch) error{
+		func(b *contactBatch) error { return b.fence(ctx, q) },
+		func(b *contactBatch) error { return b.fenceKeys(ctx, q) },
+		func(b *contactBatch) error { return b.fenceLists(ctx, q) },
+	} {
+		for _, b := range all {
+			if err := step(b); err != nil {
+				return false, err
+			}
 		}
 	}
-	for i := range writes {
-		stale = stale || writes[i].Stale
+	for _, b := range all {
+		stale = stale || b.stale()
 	}
-	if stale {
-		return true, nil
+	return stale, nil
+}
+
+// store writes what has been found to fit.
+func (all contactBatches) store(ctx context.Context, q querier) error {
+	counts := make([]contactCounts, len(all))
+	for i, b := range all {
+		if b.empty() {
+			continue
+		}
+		var err error
+		if counts[i], err = b.store(ctx, q); err != nil {
+			return err
+		}
 	}
-	return false, b.store(ctx, q)
+	for i, b := range all {
+		if err := counts[i].add(ctx, q, b.workspace); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // contactBatch is what one transaction makes of contacts.
@@ -39,6 +77,8 @@ type contactBatch struct {
 	workspace postroom.WorkspaceID
 	contacts  []*contactWrite // in the order of their ids
 	lists     []newList
+	writes    [][]postroom.ContactWrite
+	byID      map[postroom.ContactID]*contactWrite
 	stored    map[postroom.ContactID]*storedContact // what is there of them
 	release   []postroom.ContactID                  // whose keys others of the batch get
 }
@@ -65,32 +105,16 @@ type storedContact struct {
 	lists      map[postroom.ListID]postroom.MembershipStatus
 }
 
-func newContactBatch(writes []postroom.ContactWrite) (*contactBatch, error) {
-	b := &contactBatch{stored: map[postroom.ContactID]*storedContact{}}
-	byID := map[postroom.ContactID]*contactWrite{}
-	for i := range writes {
-		w := &writes[i]
-		if w.Stale = false; i == 0 {
-			b.workspace = w.Contact.WorkspaceID
+// newContactBatch takes the writes of commits that are stored together. No two of the commits are about the same contact, email, uid or
+// new list: see apart.
+func newContactBatch(commits ...[]postroom.ContactWrite) (*contactBatch, error) {
+	b := &contactBatch{writes: commits, byID: map[postroom.ContactID]*contactWrite{}, stored: map[postroom.ContactID]*storedContact{}}
+	for _, writes := range commits {
+		for i := range writes {
+			if err := b.add(&writes[i]); err != nil {
+				return nil, err
+			}
 		}
-		if w.Contact.WorkspaceID != b.workspace || b.workspace.IsZero() {
-			return nil, errors.New("the contacts of a commit belong to one workspace")
-		}
-		for _, list := range w.Lists {
-			b.lists = append(b.lists, newList{list, w})
-		}
-		if !w.Changes() {
-			continue
-		}
-		c := byID[w.Contact.ID]
-		if c == nil {
-			c = &contactWrite{was: w.Was}
-			byID[w.Contact.ID] = c
-			b.contacts = append(b.contacts, c)
-		} else if w.Was != c.to.Contact.Version || c.to.Deleted {
-			w.Stale = true
-		}
-		c.to, c.consents = w, append(c.consents, w.Consents...)
 	}
 	for _, c := range b.contacts {
 		if c.to.Deleted {
@@ -105,6 +129,44 @@ func newContactBatch(writes []postroom.ContactWrite) (*contactBatch, error) {
 	return b, nil
 }
 
+var errManyWorkspaces = errors.New("the contacts of a commit belong to one workspace")
+
+func (b *contactBatch) add(w *postroom.ContactWrite) error {
+	if w.Stale = false; b.workspace.IsZero() {
+		b.workspace = w.Contact.WorkspaceID
+	}
+	if w.Contact.WorkspaceID != b.workspace || b.workspace.IsZero() {
+		return errManyWorkspaces
+	}
+	for _, list := range w.Lists {
+		b.lists = append(b.lists, newList{list, w})
+	}
+	if !w.Changes() {
+		return nil
+	}
+	c := b.byID[w.Contact.ID]
+	if c == nil {
+		c = &contactWrite{was: w.Was}
+		b.byID[w.Contact.ID] = c
+		b.contacts = append(b.contacts, c)
+	} else if w.Was != c.to.Contact.Version || c.to.Deleted {
+		w.Stale = true
+	}
+	c.to, c.consents = w, append(c.consents, w.Consents...)
+	return nil
+}
+
+func (b *contactBatch) empty() bool { return len(b.contacts) == 0 && len(b.lists) == 0 }
+
+func (b *contactBatch) stale() bool {
+	return slices.ContainsFunc(b.writes, staleContacts)
+}
+
+// staleContacts tells whether what one of the writes was planned on is not so any more.
+func staleContacts(writes []postroom.ContactWrite) bool {
+	return slices.ContainsFunc(writes, func(w postroom.ContactWrite) bool { return w.Stale })
+}
+
 func (c *contactWrite) id() []byte { return c.to.Contact.ID[:] }
 
 // ids are those of all contacts of the batch.
@@ -116,18 +178,18 @@ func (b *contactBatch) ids() string {
 	return hexList(all)
 }
 
-// store writes what has been found to fit.
-func (b *contactBatch) store(ctx context.Context, q querier) error {
+// store writes what has been found to fit, but for the numbers of contacts of tags and lists, which it returns.
+func (b *contactBatch) store(ctx context.Context, q querier) (contactCounts, error) {
 	var lists [][]any
 	for _, list := range b.lists {
 		lists = append(lists, listValues(list.List))
 	}
 	if _, err := q.execRows(ctx, "list_insert", lists); err != nil {
-		return err
+		return nil, err
 	}
 	if len(b.release) > 0 {
 		if _, err := q.exec(ctx, "contact_release", b.workspace, hexList(b.release)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	var contacts, consents [][]any
@@ -139,7 +201,7 @@ func (b *contactBatch) store(ctx context.Context, q querier) error {
 		}
 		values, err := c.values()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		contacts = append(contacts, values)
 		for i, consent := range c.consents {
@@ -148,21 +210,17 @@ func (b *contactBatch) store(ctx context.Context, q querier) error {
 		}
 	}
 	if _, err := q.execRows(ctx, "contact_put", contacts); err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := q.execRows(ctx, "consent_insert", consents); err != nil {
-		return err
+		return nil, err
 	}
 	if len(gone) > 0 {
 		if err := removeContacts(ctx, q, b.workspace, gone); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	counts, err := b.storeTagsAndLists(ctx, q)
-	if err != nil {
-		return err
-	}
-	return counts.add(ctx, q, b.workspace)
+	return b.storeTagsAndLists(ctx, q)
 }
 
 // values are those of contact_put.

@@ -60,7 +60,7 @@ func (s *Store) CreateList(ctx context.Context, l postroom.List) error {
 		if err := checkListKeys(ctx, q, l); err != nil {
 			return err
 		}
-		_, err := q.exec(ctx, "list_insert", listValues(l)...)
+		_, err := q.execRows(ctx, "list_insert", [][]any{listValues(l)})
 		return err
 	})
 }

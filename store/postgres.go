@@ -30,6 +30,8 @@ type postgresStore struct {
 	node  postroom.NodeID
 	alone atomic.Uint32 // commits that had a transaction of their own
 
+	contacts atomic.Int64 // were stored since the start
+
 	mu      sync.RWMutex // guards the sending to ops against its closing
 	closed  bool
 	ops     chan *op
@@ -122,7 +124,7 @@ func (s *postgresStore) locked(ctx context.Context, f func(conn *sql.Conn) error
 }
 
 func (s *postgresStore) read(_ context.Context, f func(q querier) error) error {
-	return f(querier{s.db, s.texts})
+	return f(querier{conn: s.db, texts: s.texts})
 }
 
 func (s *postgresStore) write(ctx context.Context, f func(q querier) error) error {
@@ -140,7 +142,7 @@ func (s *postgresStore) writeOnce(ctx context.Context, f func(q querier) error) 
 	if err != nil {
 		return err
 	}
-	if err := guarded(func() error { return f(querier{tx, s.texts}) }); err != nil {
+	if err := guarded(func() error { return f(querier{conn: tx, texts: s.texts}) }); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()

@@ -16,10 +16,10 @@ import (
 	"github.com/postroom/postroom"
 )
 
-// commitWhole stores a commit, or nothing of it when it is refused. One with contacts or audit entries has a transaction of its own:
-// it takes some round trips, and holds locks on contacts meanwhile.
+// commitWhole stores a commit, or nothing of it when it is refused. One with many contacts, as of an import, or with audit entries has a
+// transaction of its own, so that calls do not wait for it.
 func (s *postgresStore) commitWhole(_ context.Context, c *wholeCommit) error {
-	if len(c.Contacts) == 0 && len(c.Audit) == 0 {
+	if len(c.Contacts) <= fewContacts && len(c.Audit) == 0 {
 		return s.submit(&op{whole: c})
 	}
 	node := s.node // not a committer's: its statistics would wait for theirs
@@ -38,25 +38,21 @@ func (s *postgresStore) commitWhole(_ context.Context, c *wholeCommit) error {
 	return nil
 }
 
-// aloneNodes is in how many rows of the statistics those commits count that have a transaction of their own. One row has one writer
-// at a time.
-const aloneNodes = 8
+const (
+	// fewContacts is how many contacts a commit may have that shares a transaction.
+	fewContacts = 20
+	// aloneNodes is in how many rows of the statistics those commits count that have a transaction of their own. One row has one writer
+	// at a time.
+	aloneNodes = 8
+)
 
-// apart takes those ops that can be stored in one transaction: of commits that are about the same key, or the same request, only the
-// first. Whether the others are refused depends on what becomes of it.
+// apart takes those ops that can be stored in one transaction: of commits that are about the same, only the first.
 func apart(batch []*op) (now, later []*op) {
-	type about struct {
-		source postroom.SourceID
-		digest [16]byte
-	}
 	seen := map[about]bool{}
 	for i, o := range batch {
 		var own []about
-		if o.whole != nil && o.whole.Request != nil {
-			own = append(own, about{digest: o.whole.Request.ID})
-			for _, k := range o.whole.keys {
-				own = append(own, about{o.whole.Request.SourceID, k.digest})
-			}
+		if o.whole != nil {
+			own = o.whole.about
 		}
 		if slices.ContainsFunc(own, func(a about) bool { return seen[a] }) {
 			if later == nil {
@@ -163,31 +159,46 @@ func (s *postgresStore) begin(ctx context.Context, work postgresBatch) (tx pgx.T
 	if err != nil {
 		return nil, q, nil, errors.Join(err, conn.Close())
 	}
-	return tx, querier{conn, s.texts}, func() {
+	return tx, querier{conn: conn, texts: s.texts}, func() {
 		_ = tx.Rollback(context.WithoutCancel(ctx))
 		_ = conn.Close()
 	}, nil
 }
 
-// writeAlone writes the contacts and audit entries of commits.
-func writeAlone(ctx context.Context, q querier, wholes []*wholeCommit) error {
+// writeContactsOf writes the contacts and the audit entries of commits. When what some of them were planned on has changed, it writes nothing
+// and notes which.
+func writeContactsOf(ctx context.Context, q querier, wholes []*wholeCommit) error {
+	byWorkspace := map[postroom.WorkspaceID][][]postroom.ContactWrite{}
+	var audit []postroom.AuditEntry
 	for _, c := range wholes {
 		if len(c.Contacts) > 0 {
-			var err error
-			if c.Stale, err = writeContacts(ctx, q, c.Contacts); err != nil {
-				return err
-			}
-			if c.Stale {
-				return errNotAll
-			}
+			workspace := c.Contacts[0].Contact.WorkspaceID
+			byWorkspace[workspace] = append(byWorkspace[workspace], c.Contacts)
 		}
-		if len(c.Audit) > 0 {
-			if err := writeAudit(ctx, q, c.Audit); err != nil {
-				return err
-			}
-		}
+		audit = append(audit, c.Audit...)
 	}
-	return nil
+	var all contactBatches
+	for _, workspace := range slices.SortedFunc(maps.Keys(byWorkspace), func(a, b postroom.WorkspaceID) int { return bytes.Compare(a[:], b[:]) }) {
+		b, err := newContactBatch(byWorkspace[workspace]...)
+		if err != nil {
+			return err
+		}
+		all = append(all, b)
+	}
+	stale, err := all.fence(ctx, q)
+	if err != nil {
+		return err
+	}
+	if stale {
+		for _, c := range wholes {
+			c.Stale = staleContacts(c.Contacts)
+		}
+		return errNotAll
+	}
+	if err := all.store(ctx, q); err != nil || len(audit) == 0 {
+		return err
+	}
+	return writeAudit(ctx, q, audit)
 }
 
 // queueWholes stores the requests of commits, with their keys, the health of their sources and their statistics.

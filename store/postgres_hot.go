@@ -37,6 +37,7 @@ func (s *postgresStore) attemptCommit(work postgresBatch) error {
 		committing, err := s.commitOnce(ctx, work)
 		switch {
 		case err == nil:
+			s.grown(work)
 			return nil
 		case errors.Is(err, errStale), errors.Is(err, errNotAll):
 			if work = work.withoutRefused(); work.empty() {
@@ -108,7 +109,7 @@ func (s *postgresStore) commitOnce(ctx context.Context, work postgresBatch) (com
 	if err != nil {
 		return false, err
 	}
-	if err := writeAlone(ctx, q, work.wholes); err != nil {
+	if err := writeContactsOf(ctx, q, work.wholes); err != nil {
 		return false, err
 	}
 	queueRevisions(batch, pubs)

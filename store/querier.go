@@ -19,7 +19,8 @@ type conn interface {
 // querier runs the named texts on a connection.
 type querier struct {
 	conn
-	texts map[string]string
+	texts    map[string]string
+	prepared *prepared // nil for none
 }
 
 func (q querier) text(name string) (string, error) {
@@ -30,13 +31,32 @@ func (q querier) text(name string) (string, error) {
 	return text, nil
 }
 
+// brief is the context of a look-up that costs some microseconds on SQLite, where giving it up would cost more than ending it:
+// for each statement that may be given up two goroutines wait. On PostgreSQL it is the caller's, since a network may hang.
+func (q querier) brief(ctx context.Context) context.Context {
+	if q.prepared == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // exec runs a named text and says how many rows it touched.
 func (q querier) exec(ctx context.Context, name string, args ...any) (int64, error) {
 	text, err := q.text(name)
 	if err != nil {
 		return 0, err
 	}
-	res, err := q.ExecContext(ctx, text, args...)
+	ready, done, err := q.prepared.take(ctx, name, text)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	var res sql.Result
+	if ready != nil {
+		res, err = ready.stmt.ExecContext(ctx, args...)
+	} else {
+		res, err = q.ExecContext(ctx, text, args...)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
@@ -49,13 +69,21 @@ func (q querier) execEach(ctx context.Context, name string, rows [][]any) (err e
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	prepared, err := q.PrepareContext(ctx, text)
+	if q.prepared != nil {
+		for _, args := range rows {
+			if _, err := q.exec(ctx, name, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	once, err := q.PrepareContext(ctx, text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	defer func() { err = errors.Join(err, prepared.Close()) }()
+	defer func() { err = errors.Join(err, once.Close()) }()
 	for _, args := range rows {
-		if _, err := prepared.ExecContext(ctx, args...); err != nil {
+		if _, err := once.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -68,17 +96,31 @@ func (q querier) each(ctx context.Context, name string, scan func(row func(dest 
 	if err != nil {
 		return err
 	}
-	return q.eachText(ctx, name, text, scan, args...)
+	ready, done, err := q.prepared.take(ctx, name, text)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if ready == nil {
+		return q.eachText(ctx, name, text, scan, args...)
+	}
+	rows, err := ready.stmt.QueryContext(ctx, args...)
+	return eachRow(name, rows, err, scan)
 }
 
+// eachText does the same with a text that has no name of its own.
 func (q querier) eachText(ctx context.Context, name, text string, scan func(row func(dest ...any) error) error, args ...any) (err error) {
 	rows, err := q.QueryContext(ctx, text, args...)
+	return eachRow(name, rows, err, scan)
+}
+
+func eachRow(name string, rows *sql.Rows, err error, scan func(row func(dest ...any) error) error) (failed error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer func() {
-		if closing := rows.Close(); err == nil && closing != nil {
-			err = fmt.Errorf("%s: %w", name, closing)
+		if closing := rows.Close(); failed == nil && closing != nil {
+			failed = fmt.Errorf("%s: %w", name, closing)
 		}
 	}()
 	for rows.Next() {

@@ -2,41 +2,28 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 )
 
-// maxRowsPerStatement bounds how many rows one statement stores; a statement has 32,766 parameters at most.
-const maxRowsPerStatement = 500
-
-var (
-	oneRow      = regexp.MustCompile(`VALUES (\([^()]*\))`)
-	oneArgument = regexp.MustCompile(`([$?])(\d+)`)
-)
-
-// execRows runs a named text that stores one row, its VALUES, with many rows in one statement, and says how many it touched. All rows have
-// as many values as the text has parameters.
+// execRows stores rows with a named text that stores one on SQLite, where it is prepared and run for each, and takes a list for each column
+// on PostgreSQL, so that it is one text for any number of rows. It says how many rows it touched.
 func (q querier) execRows(ctx context.Context, name string, rows [][]any) (total int64, err error) {
-	text, err := q.text(name)
-	if err != nil {
-		return 0, err
+	if len(rows) == 0 {
+		return 0, nil
 	}
-	for len(rows) > 0 {
-		some := rows[:min(len(rows), maxRowsPerStatement)]
-		rows = rows[len(some):]
-		args := make([]any, 0, len(some)*len(some[0]))
-		for _, row := range some {
-			args = append(args, row...)
-		}
-		res, err := q.ExecContext(ctx, manyRows(text, len(some), len(some[0])), args...)
+	if q.prepared == nil {
+		columns, err := columnsOf(rows)
 		if err != nil {
-			return total, fmt.Errorf("%s: %w", name, err)
+			return 0, fmt.Errorf("%s: %w", name, err)
 		}
-		n, err := res.RowsAffected()
+		return q.exec(ctx, name, columns...)
+	}
+	for _, row := range rows {
+		n, err := q.exec(ctx, name, row...)
 		if err != nil {
 			return total, err
 		}
@@ -45,27 +32,21 @@ func (q querier) execRows(ctx context.Context, name string, rows [][]any) (total
 	return total, nil
 }
 
-// manyRows repeats the row of values of a text.
-func manyRows(text string, rows, columns int) string {
-	if rows == 1 {
-		return text
+// columnsOf are the values of rows, column by column.
+func columnsOf(rows [][]any) ([]any, error) {
+	columns := make([]any, len(rows[0]))
+	for c := range columns {
+		column := make([]any, len(rows))
+		for r, row := range rows {
+			v, err := driver.DefaultParameterConverter.ConvertValue(row[c])
+			if err != nil {
+				return nil, err
+			}
+			column[r] = v
+		}
+		columns[c] = column
 	}
-	at := oneRow.FindStringSubmatchIndex(text)
-	if at == nil {
-		return text
-	}
-	row := text[at[2]:at[3]]
-	var b strings.Builder
-	b.WriteString(text[:at[3]])
-	for i := 1; i < rows; i++ {
-		b.WriteString(", ")
-		b.WriteString(oneArgument.ReplaceAllStringFunc(row, func(p string) string {
-			n, _ := strconv.Atoi(p[1:]) // digits
-			return p[:1] + strconv.Itoa(n+i*columns)
-		}))
-	}
-	b.WriteString(text[at[3]:])
-	return b.String()
+	return columns, nil
 }
 
 // hexList is a list of ids as a JSON array of hexadecimal texts, which both databases take.

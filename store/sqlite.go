@@ -29,14 +29,15 @@ type sqliteStore struct {
 	lock    *os.File
 	log     *slog.Logger
 
-	readers *sql.DB
-	writers *sql.DB // of one connection
-	writer  *sqliteWriter
-	index   *logIndex // nil when the database is only looked at
-	copier  *checkpointer
-	cancel  func() // ends what works beside the committer
-	beside  sync.WaitGroup
-	caught  sync.WaitGroup // until the index has caught up
+	readers  *sql.DB
+	prepared *prepared // on readers
+	writers  *sql.DB   // of one connection
+	writer   *sqliteWriter
+	index    *logIndex // nil when the database is only looked at
+	copier   *checkpointer
+	cancel   func() // ends what works beside the committer
+	beside   sync.WaitGroup
+	caught   sync.WaitGroup // until the index has caught up
 
 	mu      sync.RWMutex // guards the sending to ops against its closing
 	closed  bool
@@ -114,6 +115,7 @@ func openSQLite(ctx context.Context, path string, texts map[string]string, c Con
 	}
 	s.readers.SetMaxOpenConns(8)
 	s.readers.SetMaxIdleConns(8)
+	s.prepared = newPrepared(s.readers, false)
 	if err := s.readers.PingContext(ctx); err != nil {
 		return fail(err)
 	}
@@ -221,7 +223,7 @@ func (s *sqliteStore) submit(o *op) error {
 var errClosed = &postroom.Error{Code: postroom.CodeUnavailable, Message: "The database is closed: the server is shutting down."}
 
 func (s *sqliteStore) read(_ context.Context, f func(q querier) error) error {
-	return f(querier{s.readers, s.texts})
+	return f(querier{s.readers, s.texts, s.prepared})
 }
 
 func (s *sqliteStore) write(_ context.Context, f func(q querier) error) error {
@@ -326,6 +328,9 @@ func (s *sqliteStore) closeFiles() error {
 	var errs []error
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
+	}
+	if s.prepared != nil {
+		errs = append(errs, s.prepared.close())
 	}
 	if s.copier != nil {
 		errs = append(errs, s.copier.db.Close())

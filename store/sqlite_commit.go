@@ -10,7 +10,6 @@ import (
 
 // commitStatements are those of Commit, prepared on the writing connection.
 type commitStatements struct {
-	savepoint, backTo, release             stmt
 	requestInsert, requestHeld, requestEnd stmt
 	requestKeyPut, requestKeyGet           stmt
 	sourceHealthPut, sourceHealthDelete    stmt
@@ -18,68 +17,57 @@ type commitStatements struct {
 
 // commitWhole stores a commit, or nothing of it when it is refused. An error ends the transaction.
 //
-// Only what was written before a refusal must be undone. A commit with one key and no contacts, which is the usual one, is refused
-// before it has written anything, and needs no savepoint.
+// What may refuse it only reads, so that nothing has to be undone when it does. There is no other writer that could change what was read.
 func (w *sqliteWriter) commitWhole(c *wholeCommit) error {
 	c.reset()
-	undo := len(c.keys) > 1 || len(c.Contacts) > 0
-	if undo {
-		if _, err := w.savepoint.exec(); err != nil {
-			return err
-		}
-	}
-	refused, err := w.refuses(c)
-	if err != nil {
+	contacts, refused, err := w.refuses(c)
+	if err != nil || refused {
 		return err
 	}
-	if undo {
-		if refused {
-			if _, err := w.backTo.exec(); err != nil {
-				return err
-			}
-		}
-		if _, err := w.release.exec(); err != nil {
+	for _, k := range c.keys {
+		if _, err := w.requestKeyPut.exec(c.Request.SourceID[:], k.digest[:], c.Request.ID[:]); err != nil {
 			return err
 		}
 	}
-	if refused {
-		return nil
+	if err := contacts.store(context.Background(), w.querier); err != nil {
+		return err
 	}
 	return w.storeWhole(c)
 }
 
 // refuses takes the steps that may refuse a commit.
-func (w *sqliteWriter) refuses(c *wholeCommit) (bool, error) {
+func (w *sqliteWriter) refuses(c *wholeCommit) (contacts contactBatches, refused bool, err error) {
 	if c.claimed() {
 		var one [1]driver.Value
 		q := c.Request
 		held, err := w.requestHeld.row(one[:], q.WorkspaceID[:], q.ID[:], int64(q.Claim))
 		if c.Lost = !held; err != nil || c.Lost {
-			return true, err
+			return nil, true, err
 		}
 	}
 	for _, k := range c.keys {
-		if err := w.takeRequestKey(c, k); err != nil {
-			return true, err
+		if err := w.findRequestKey(c, k); err != nil {
+			return nil, true, err
 		}
 	}
 	if c.Taken || len(c.Contacts) == 0 {
-		return c.Taken, nil
+		return nil, c.Taken, nil
 	}
-	var err error
-	c.Stale, err = writeContacts(context.Background(), w.querier, c.Contacts)
-	return c.Stale, err
+	b, err := newContactBatch(c.Contacts)
+	if err != nil {
+		return nil, true, err
+	}
+	contacts = contactBatches{b}
+	c.Stale, err = contacts.fence(context.Background(), w.querier)
+	return contacts, c.Stale, err
 }
 
-// takeRequestKey takes a key for the commit's request, or notes who has it.
-func (w *sqliteWriter) takeRequestKey(c *wholeCommit, k requestKey) error {
+// findRequestKey notes who has a key, if anybody has.
+func (w *sqliteWriter) findRequestKey(c *wholeCommit, k requestKey) error {
 	source := c.Request.SourceID
-	took, err := w.requestKeyPut.exec(source[:], k.digest[:], c.Request.ID[:])
-	if err != nil || took > 0 {
-		return err
-	}
 	var found [1]driver.Value
-	if _, err := w.requestKeyGet.row(found[:], source[:], k.digest[:]); err != nil {
+	taken, err := w.requestKeyGet.row(found[:], source[:], k.digest[:])
+	if err != nil || !taken {
 		return err
 	}
 	var by postroom.RequestID

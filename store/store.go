@@ -40,6 +40,7 @@ type Store struct {
 	now     func() time.Time
 	applied []string
 	metrics *Metrics
+	lookups lookups
 	closing sync.Once
 
 	listWindow, textWindow int // how many rows a list looks at

@@ -16,7 +16,7 @@ type overviewApp interface {
 func overviewRoutes() []route {
 	return []route{
 		get("/{$}", postroom.RoleViewer, overviewPage), get("/overview/deliveries.json", postroom.RoleViewer, overviewChart),
-		get("/overview/events", postroom.RoleViewer, overviewEvents),
+		get("/overview/tiles", postroom.RoleViewer, overviewTiles), get("/overview/events", postroom.RoleViewer, overviewEvents),
 	}
 }
 
@@ -30,6 +30,15 @@ func overviewPage(c *call) error {
 		return err
 	}
 	return c.render(page{Name: "overview/overview", Title: "Overview", Nav: "overview", Data: stats})
+}
+
+// overviewTiles is the part of the page that is asked for again from time to time.
+func overviewTiles(c *call) error {
+	stats, err := lastDay(c)
+	if err != nil {
+		return err
+	}
+	return c.fragment("overview/overview", "tiles", stats)
 }
 
 // overviewChart is what the page's chart draws.

@@ -127,7 +127,7 @@ func TestMemberPages(t *testing.T) {
 	b.send(one, "name", "Ada L.", "role", "publisher", "phone", "+1 202 555 0143")
 	b.at("/settings/members")
 	b.sees(http.StatusOK, "Ada L. was changed.", "publisher")
-	b.send(one+"/link")
+	b.send(one + "/link")
 	b.sees(http.StatusOK, "Ada L.", "/sign-in/")
 	me := regexp.MustCompile(`/settings/members/(mem_\w+)"><strong>Administrator`)
 	b.open("/settings/members")
@@ -138,6 +138,25 @@ func TestMemberPages(t *testing.T) {
 	b.sees(http.StatusOK, "Ada L. was removed.")
 	ada.open("/")
 	ada.at("/sign-in")
+}
+
+func TestAuditPages(t *testing.T) {
+	s := newSite(t)
+	b := s.admin()
+	b.open("/settings/audit")
+	b.sees(http.StatusOK, "member.signed_in", "member.password_set", "Administrator")
+	for range postroom.DefaultPageLimit {
+		b.send("/settings", "name", "Acme")
+	}
+	b.open("/settings/audit")
+	older := regexp.MustCompile(`href="(/settings/audit\?cursor=[^"]+)" rel="next"`).FindStringSubmatch(b.page)
+	if older == nil {
+		t.Fatalf("there is no next page:\n%s", b.page)
+	}
+	b.open(html.UnescapeString(older[1]))
+	b.sees(http.StatusOK, "member.signed_in", "Newer")
+	b.open("/settings/audit?cursor=x")
+	b.sees(http.StatusUnprocessableEntity)
 }
 
 func TestWorkspacePages(t *testing.T) {

@@ -12,8 +12,6 @@ import (
 	"github.com/postroom/postroom/app"
 )
 
-const hostile = `<script>alert("x")</script>`
-
 // receiver is a server that webhooks can call.
 func receiver(t *testing.T, status int, body string) *httptest.Server {
 	t.Helper()
@@ -113,7 +111,9 @@ func TestEditWebhookKeepsEverything(t *testing.T) {
 	}
 }
 
-func plainPointers(s string) string { return regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(s, "&") }
+func plainPointers(s string) string {
+	return regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(s, "&")
+}
 
 var (
 	inputs    = regexp.MustCompile(`<input [^>]*>`)

@@ -88,8 +88,8 @@ func authValues(f *form, a *postroom.Auth) {
 	f.values.Set("auth.type", string(a.Type))
 	for name, value := range map[string]string{"header": a.Header, "username": a.Username, "token_url": a.TokenURL, "audience": a.Audience,
 		"grant": string(a.Grant), "client_id": a.ClientID, "client_auth": string(a.ClientAuth), "issuer": a.Issuer, "subject": a.Subject, "key_id": a.KeyID,
-		"scopes": strings.Join(a.Scopes, " "), "headers": pairLines(a.Headers, ": "), "query": pairLines(a.Query, "="), "params": pairLines(a.Params, "="),
-		"claims": pairLines(a.Claims, "=")} {
+		"scopes": strings.Join(a.Scopes, " "), "headers": linesOfPairs(a.Headers, ": "), "query": linesOfPairs(a.Query, "="), "params": linesOfPairs(a.Params, "="),
+		"claims": linesOfPairs(a.Claims, "=")} {
 		if value != "" {
 			f.values.Set("auth."+name, value)
 		}

@@ -212,7 +212,7 @@ func (r *formReader) payload() *postroom.Payload {
 // webhookValues is the form of a webhook: what has the default of its dialect is empty.
 func webhookValues(s *postroom.WebhookSettings, defaults *postroom.WebhookSettings, known map[string]bool) *form {
 	f := newForm("name", s.Name, "description", s.Description, "url", s.URL, "filter", s.Filter, "dialect", s.Dialect,
-		"ordering", string(s.Ordering), "headers", pairLines(s.Headers, ": "))
+		"ordering", string(s.Ordering), "headers", linesOfPairs(s.Headers, ": "))
 	set := func(name, value, standard string) {
 		if value != standard {
 			f.values.Set(name, value)
@@ -297,8 +297,8 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// pairLines writes a map as lines, in the order of their names.
-func pairLines(m map[string]string, separator string) string {
+// linesOfPairs writes a map as lines, in the order of their names.
+func linesOfPairs(m map[string]string, separator string) string {
 	var b strings.Builder
 	for _, name := range sortedKeys(m) {
 		b.WriteString(name + separator + m[name] + "\n")

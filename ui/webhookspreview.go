@@ -28,7 +28,7 @@ type variable struct {
 	Insert, Name, Meaning, Value string
 }
 
-const maxPaths = 200 // of an event, that are listed
+const maxVariables = 200 // of an event, that are listed
 
 // previewWebhook shows what the form in its present state would send. Without scripts it is a button that shows the whole form again.
 func previewWebhook(c *call) error {
@@ -82,11 +82,11 @@ func (c *call) preview(f *form, s postroom.WebhookSettings, wrong error) (previe
 		p.Fields = bodyFields(made.Request.Body)
 	}
 	if wrong != nil && concerns(wrong, "/payload", "/headers", "/auth") {
-		return p, p.explain(placed(wrong, f, &s))
+		return p, p.explain(atPlaces(wrong, f, &s))
 	}
 	made, err := c.app.PreviewSettings(c.Context(), c.in.Caller, shown, in)
 	if err != nil {
-		return p, p.explain(placed(err, f, &s))
+		return p, p.explain(atPlaces(err, f, &s))
 	}
 	p.Shown, p.Request, p.Event, p.Notes = true, made.Request, made.Event, made.Notes
 	return p, nil
@@ -126,7 +126,7 @@ func (c *call) variables(e *postroom.Event) (known, paths []variable) {
 	values := map[string]string{}
 	walk("data", data, func(path, value string) {
 		values[path] = value
-		if len(paths) < maxPaths {
+		if len(paths) < maxVariables {
 			paths = append(paths, variable{"{" + path + "}", path, "", value})
 		}
 	})
@@ -153,7 +153,7 @@ func bodyFields(body []byte) (fields []variable) {
 		return nil
 	}
 	walk("", value, func(path, value string) {
-		if len(fields) < maxPaths {
+		if len(fields) < maxVariables {
 			fields = append(fields, variable{path + "\n", path, "", value})
 		}
 	})

@@ -46,9 +46,15 @@ SELECT l.id, l.workspace_id, l.uid, l.name, l.description, l.created_at, l.updat
   CAST((SELECT coalesce(sum(n.members), 0) FROM list_counts n WHERE n.workspace_id = l.workspace_id AND n.list_id = l.id) AS BIGINT)
 FROM lists l WHERE l.workspace_id = $1 AND l.id > $2 AND l.deleted_at IS NULL ORDER BY l.id LIMIT $3;
 
--- name: list_insert
+-- name: list_insert (sqlite)
 INSERT INTO lists (id, workspace_id, uid, name, name_key, description, version, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8);
+
+-- name: list_insert (postgres)
+INSERT INTO lists (id, workspace_id, uid, name, name_key, description, version, created_at, updated_at)
+SELECT id, workspace_id, uid, name, name_key, description, 1, created_at, updated_at
+FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[])
+  AS v (id, workspace_id, uid, name, name_key, description, created_at, updated_at);
 
 -- name: list_update
 UPDATE lists SET uid = $3, name = $4, name_key = $5, description = $6, version = version + 1, updated_at = $7
