@@ -82,7 +82,6 @@ func (r *formReader) oauth2(a, was *postroom.Auth, secret func(name, before stri
 func authValues(f *form, a *postroom.Auth) {
 	f.values.Set("auth.type", string(postroom.AuthNone))
 	f.values.Set("auth.grant", string(postroom.GrantClientCredentials))
-	f.values.Set("auth.client_auth", string(postroom.ClientAuthHeader))
 	if a == nil {
 		return
 	}

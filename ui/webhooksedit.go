@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/postroom/postroom"
@@ -38,8 +39,15 @@ func (d webhookForm) Rate() string {
 	return rateLimit(d.Defaults.RateLimit) + " per " + d.Defaults.RateLimit.Period.String()
 }
 
-// Choices of the form.
-func (d webhookForm) Auths() []option { return authTypes() }
+// Auths are the kinds of authorization that the dialect has.
+func (d webhookForm) Auths() (offered []option) {
+	for _, o := range authTypes() {
+		if slices.Contains(d.Dialect.Auth, postroom.AuthType(o.Value)) {
+			offered = append(offered, o)
+		}
+	}
+	return offered
+}
 
 // Grants are how OAuth 2 gives tokens.
 func (d webhookForm) Grants() []option {
@@ -240,7 +248,7 @@ func (c *call) wrongWebhook(err error, f *form, s *postroom.WebhookSettings, w *
 	if failed != nil {
 		return failed
 	}
-	return c.invalid(placeFaults(err, f, s), p, webhookFields()...)
+	return c.invalid(atPlaces(err, f, s), p, webhookFields()...)
 }
 
 // madeSecret is a secret that is shown this once.

@@ -253,9 +253,9 @@ func webhookValues(s *postroom.WebhookSettings, defaults *postroom.WebhookSettin
 func payloadValues(f *form, p *postroom.Payload) {
 	mode := payloadOwn
 	if p != nil {
-		f.values.Set("payload.template", string(p.Template))
+		f.values.Set("payload.template", pretty(p.Template))
 		f.values.Set("payload.fields", strings.Join(p.Fields, "\n"))
-		f.values.Set("payload.add", string(p.Add))
+		f.values.Set("payload.add", pretty(p.Add))
 		switch {
 		case p.Template != nil:
 			mode = payloadTemplate
