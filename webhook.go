@@ -24,8 +24,9 @@ type Webhook struct {
 
 // WebhookSettings is the part of a webhook that people set.
 type WebhookSettings struct {
-	UID         *string           `json:"uid"`  // the caller's own id, unique in the workspace
-	Name        string            `json:"name"` // for people
+	UID         *string           `json:"uid"`      // the caller's own id, unique in the workspace
+	Customer    string            `json:"customer"` // the operator's name of whom the webhook belongs to, who manages it in the portal; empty for none
+	Name        string            `json:"name"`     // for people
 	Description string            `json:"description"`
 	URL         string            `json:"url"`
 	Events      []string          `json:"events"` // exact names, "group.*" or "*"

@@ -106,6 +106,7 @@ func newAPI(c Config) *api {
 	a.routeLists(rt)
 	a.routeTags(rt)
 	a.routeTeam(rt)
+	a.routePortal(rt)
 	a.routeKeys(rt)
 	a.routeWorkspaces(rt)
 	a.routeSystem(rt)

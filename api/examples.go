@@ -54,7 +54,7 @@ const (
   "headers": {"x-tenant": "production"}, "auth": {"type": "bearer", "token": "t0p-s3cret"}
 }`
 	exampleWebhookFields = `{
-  "id": "whk_01jd3v8x2mf4k8c0q9r7t5y1za", "uid": null, "name": "CRM sync", "description": "", "url": "https://example.com/hooks",
+  "id": "whk_01jd3v8x2mf4k8c0q9r7t5y1za", "uid": null, "customer": "", "name": "CRM sync", "description": "", "url": "https://example.com/hooks",
   "events": ["email.*", "contact.updated"], "filter": "", "dialect": "standard", "method": "POST",
   "headers": {"x-tenant": "production"}, "auth": {"type": "bearer", "token": "•••"}, "payload": null,
   "retry": {"schedule": ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"], "jitter": 0.1},
@@ -95,6 +95,11 @@ const (
   "hint": "prk_7Qm2", "created_at": "2026-01-31T09:00:00.000Z", "expires_at": null, "operator": false,
   "key": "prk_7Qm2ZtR4xW8vK1nB5cD9fG3hJ6lP0sYa"
 }`
+	examplePortal = `{
+  "name": "Acme", "accent": "#0b7285", "background": "", "frame_origins": ["https://app.example.com"], "dialect": "standard", "events": ["order.*"],
+  "filter": "event.data.account == {customer}", "links_since": null
+}`
+	examplePortalLink   = `{"url": "https://hooks.example.com/portal/AbMfQzR8…", "expires_at": "2026-01-31T10:00:00.000Z"}`
 	exampleMemberLinked = `{
   "id": "mem_01jd3v8x2mf4k8c0q9r7t5y1zh", "workspace_id": "wsp_01jd3v8x2mf4k8c0q9r7t5y1ze", "email": "ada@example.com", "name": "Ada Lovelace", "phone": "",
   "role": "publisher", "may_trigger": ["*"], "status": "invited", "created_at": "2026-01-31T09:00:00.000Z", "updated_at": "2026-01-31T09:00:00.000Z",

@@ -369,6 +369,30 @@ func (f *fakeApp) Key(context.Context, app.Caller, string) (postroom.Key, error)
 
 func (f *fakeApp) DeleteKey(context.Context, app.Caller, string) error { return nil }
 
+func (f *fakeApp) CustomerWebhooks(_ context.Context, _ app.Caller, customer string, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error) {
+	f.asked = []any{customer, q}
+	return postroom.Page[postroom.Webhook]{Data: []postroom.Webhook{f.webhook}}, nil
+}
+
+func (f *fakeApp) Portal(context.Context, app.Caller) (postroom.Portal, error) {
+	return postroom.Portal{Name: "Acme", Dialect: "standard", Events: []string{"*"}, FrameOrigins: []string{}}, nil
+}
+
+func (f *fakeApp) UpdatePortal(ctx context.Context, who app.Caller, edit func(*postroom.Portal) error) (postroom.Portal, error) {
+	p, err := f.Portal(ctx, who)
+	if err != nil {
+		return p, err
+	}
+	return p, edit(&p)
+}
+
+func (f *fakeApp) PortalLink(_ context.Context, _ app.Caller, customer string, life time.Duration) (postroom.PortalLink, error) {
+	f.asked = []any{customer, life}
+	return postroom.PortalLink{URL: "https://example.com/portal/x", ExpiresAt: postroom.Timestamp{Time: testTime}}, nil
+}
+
+func (f *fakeApp) EndPortalLinks(context.Context, app.Caller) error { return nil }
+
 func (f *fakeApp) member(in app.MemberSettings) postroom.Member {
 	return postroom.Member{ID: fixedID[postroom.MemberID](), WorkspaceID: testWorkspace, Email: "ada@example.com", Name: in.Name, Phone: in.Phone, Role: in.Role,
 		MayTrigger: in.MayTrigger, Status: postroom.MemberInvited, CreatedAt: postroom.Timestamp{Time: testTime}, UpdatedAt: postroom.Timestamp{Time: testTime}}

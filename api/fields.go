@@ -22,6 +22,7 @@ func fieldDocs() map[string]string {
 		"Webhook.updated_at":              "When it was last changed.",
 
 		"WebhookSettings.uid":           "Your own id of the webhook, unique in the workspace; it can be used in place of the id.",
+		"WebhookSettings.customer":      "Your short name of the customer whom the webhook belongs to, who manages it in the portal; empty for none.",
 		"WebhookSettings.name":          "For people.",
 		"WebhookSettings.description":   "For people.",
 		"WebhookSettings.url":           "Where events are sent.",
@@ -252,6 +253,18 @@ func fieldDocs() map[string]string {
 		"Workspace.name":       "For people.",
 		"Workspace.created_at": "When it was made.",
 		"Workspace.updated_at": "When it was last changed.",
+
+		"Portal.name":          "Your name, at the head of the pages.",
+		"Portal.accent":        "The colour of buttons and links, as #rrggbb; empty for Postroom's own.",
+		"Portal.background":    "The colour of the page, as #rrggbb; empty to be light or dark as the reader's system is.",
+		"Portal.frame_origins": "The sites that may have the pages in a frame.",
+		"Portal.dialect":       "The dialect of the webhooks that customers make.",
+		"Portal.events":        "The event types that customers may choose.",
+		"Portal.filter":        "The filter of the webhooks that customers make, in which {customer} stands for the customer's name.",
+		"Portal.links_since":   "When links were last ended: those that were made before open nothing. null if they never were.",
+
+		"PortalLink.url":        "The link.",
+		"PortalLink.expires_at": "Until when it works.",
 
 		"Member.id":           "The member's id.",
 		"Member.workspace_id": "The workspace that they are a member of.",

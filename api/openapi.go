@@ -61,6 +61,7 @@ func newDocument() *huma.OpenAPI {
 			{Name: "Lists", Description: "Named parts of the audience, and who is on them."},
 			{Name: "Tags and fields", Description: "The tags that contacts have, and the types of their custom fields."},
 			{Name: "Audit", Description: "Who did what."},
+			{Name: "Portal", Description: "Where your own customers manage their own webhooks, in your name."},
 			{Name: "Members", Description: "The people of a workspace, who sign in to the dashboard."},
 			{Name: "Keys", Description: "API keys."},
 			{Name: "Workspaces", Description: "Tenants. Everything else belongs to one."},

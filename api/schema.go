@@ -35,10 +35,10 @@ func refineSchemas(schemas huma.Registry) {
 		}
 	}
 	refineForms(schemas)
-	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput", "RenameInput", "MemberSettings"} {
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "EventTypeInput", "WorkspaceInput", "ContactSettings", "ListInput", "FieldInput", "RenameInput", "MemberSettings", "PortalSettings"} {
 		addPatch(schemas.Map(), name)
 	}
-	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings", "RenameInput", "MemberSettings"} {
+	for _, name := range []string{"WebhookSettings", "SourceSettings", "ContactSettings", "RenameInput", "MemberSettings", "PortalSettings"} {
 		delete(schemas.Map(), name) // their fields are in other schemas
 	}
 }
@@ -227,6 +227,8 @@ func requiredFields() map[string][]string {
 		"ListInput":            {"name"},
 		"MemberInput":          {"email", "role"},
 		"MemberSettings":       nil,
+		"PortalLinkInput":      {"customer"},
+		"PortalSettings":       nil,
 		"MembersInput":         {"contacts"},
 		"MappingRow":           {"from", "to"},
 		"PauseInput":           nil,

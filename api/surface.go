@@ -35,6 +35,7 @@ type App interface {
 
 	CreateWebhook(ctx context.Context, who app.Caller, in postroom.WebhookSettings, status postroom.WebhookStatus, secret string) (postroom.Webhook, string, error)
 	Webhooks(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error)
+	CustomerWebhooks(ctx context.Context, who app.Caller, customer string, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error)
 	Webhook(ctx context.Context, who app.Caller, ref string) (postroom.Webhook, error)
 	UpdateWebhook(ctx context.Context, who app.Caller, ref string, ifMatch int64, change func(*postroom.WebhookSettings) error) (postroom.Webhook, error)
 	DeleteWebhook(ctx context.Context, who app.Caller, ref string, ifMatch int64) error
@@ -87,6 +88,11 @@ type App interface {
 	CancelReplay(ctx context.Context, who app.Caller, id string) (r postroom.Replay, waiting int64, err error)
 
 	Audience
+
+	Portal(ctx context.Context, who app.Caller) (postroom.Portal, error)
+	UpdatePortal(ctx context.Context, who app.Caller, edit func(*postroom.Portal) error) (postroom.Portal, error)
+	PortalLink(ctx context.Context, who app.Caller, customer string, life time.Duration) (postroom.PortalLink, error)
+	EndPortalLinks(ctx context.Context, who app.Caller) error
 
 	InviteMember(ctx context.Context, who app.Caller, in app.MemberInput) (postroom.Member, app.Link, error)
 	WorkspaceMembers(ctx context.Context, who app.Caller) ([]postroom.Member, error)

@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 )
 
 // webhookInput is the body of a call that makes a webhook.
@@ -54,7 +55,7 @@ func (a *api) routeWebhooks(rt *router) {
 	register(rt, operation{
 		ID: "list-webhooks", Method: http.MethodGet, Path: path, Tag: "Webhooks", Role: postroom.RoleViewer,
 		Summary:     "List webhooks",
-		Description: "All webhooks of the workspace, newest first.",
+		Description: "The webhooks of the workspace, or those of one customer, newest first.",
 	}, a.listWebhooks)
 	register(rt, operation{
 		ID: "create-webhook", Method: http.MethodPost, Path: path, Tag: "Webhooks", Role: postroom.RoleAdmin,
@@ -95,8 +96,19 @@ func (a *api) routeWebhooks(rt *router) {
 	a.routeSecrets(rt)
 }
 
-func (a *api) listWebhooks(ctx context.Context, c *call, in *PageParams) (*page[postroom.Webhook], error) {
-	found, err := a.App.Webhooks(ctx, c.who, in.query())
+type listWebhooksInput struct {
+	PageParams
+	Customer string `query:"customer" doc:"Only webhooks of this customer."`
+}
+
+func (a *api) listWebhooks(ctx context.Context, c *call, in *listWebhooksInput) (*page[postroom.Webhook], error) {
+	list := a.App.Webhooks
+	if in.Customer != "" {
+		list = func(ctx context.Context, who app.Caller, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error) {
+			return a.App.CustomerWebhooks(ctx, who, in.Customer, q)
+		}
+	}
+	found, err := list(ctx, c.who, in.query())
 	if err != nil {
 		return nil, err
 	}

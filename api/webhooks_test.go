@@ -19,7 +19,7 @@ const whk = "whk_01kg95vh9ze00r00820c20a1g7"
 func TestWebhookShape(t *testing.T) {
 	s := newServer(t)
 	w := s.call("GET", "/v1/webhooks/crm", "")
-	const want = `{"id":"` + whk + `","uid":null,"name":"CRM sync","description":"","url":"https://example.com/hooks","events":["email.*"],"filter":"",` +
+	const want = `{"id":"` + whk + `","uid":null,"customer":"","name":"CRM sync","description":"","url":"https://example.com/hooks","events":["email.*"],"filter":"",` +
 		`"dialect":"standard","method":"POST","headers":{"x-b":"<&>","x-tenant":"production"},"auth":{"type":"api_key","header":"X-Key","key":"•••"},` +
 		`"payload":{"template":{"z":1,"a":{"c":"<","b":2}}},"retry":{"schedule":["5s"],"jitter":0.1},"timeout":"15s","rate_limit":null,"concurrency":8,"ordering":"none",` +
 		`"expect_json":false,"disable_after":{"failures":0,"for":"0s"},"status":"active","status_reason":"","secrets":1,"health":{"failing_since":null,"failures":0,"failed_deliveries":0,"open_until":null,"last_status":0,"last_at":null},` +

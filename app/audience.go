@@ -164,6 +164,9 @@ func (a *App) auditEntry(who Caller, action, subject string, detail any) postroo
 	if !who.Member.IsZero() {
 		e.MemberID = &who.Member
 	}
+	if detail == nil && who.Customer != "" {
+		detail = map[string]string{"customer": who.Customer}
+	}
 	if detail != nil {
 		raw, err := json.Marshal(detail)
 		if err != nil { // cannot be: details are made of texts and numbers

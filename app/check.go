@@ -43,6 +43,9 @@ func (a *App) checkWebhook(ctx context.Context, who Caller, s, before *postroom.
 	if s.UID != nil && (!webhookUID.MatchString(*s.UID) || strings.HasPrefix(*s.UID, "whk_")) {
 		p.Add("/uid", "a uid is 1 to 64 letters, digits and . _ : @ -, begins with a letter or digit, and not with whk_")
 	}
+	if s.Customer != "" {
+		checkCustomer(&p, "/customer", s.Customer)
+	}
 	if before == nil || before.URL != s.URL {
 		a.checkURL(&p, "/url", s.URL)
 	}

@@ -75,7 +75,14 @@ func (a *App) findDelivery(ctx context.Context, who Caller, ref string) (postroo
 	if err != nil {
 		return postroom.Delivery{}, postroom.Errorf(postroom.CodeNotFound, "There is no delivery %s in this workspace.", quote(ref))
 	}
-	return a.Store.Delivery(ctx, who.Workspace, id)
+	d, err := a.Store.Delivery(ctx, who.Workspace, id)
+	if err != nil || who.Customer == "" {
+		return d, err
+	}
+	if _, err := a.findWebhook(ctx, who, d.WebhookID.String()); err != nil {
+		return postroom.Delivery{}, postroom.Errorf(postroom.CodeNotFound, "There is no delivery %s in this workspace.", quote(ref))
+	}
+	return d, nil
 }
 
 // RetryDelivery attempts a delivery now. One that was given up or has succeeded starts over with its schedule.

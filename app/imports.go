@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -29,33 +30,73 @@ const (
 // ImportContacts brings a file of contacts in, while it comes, some hundred rows in each transaction. Rows that cannot be are reported and do not keep the
 // others from being stored. To import a file again changes nothing more.
 func (a *App) ImportContacts(ctx context.Context, who Caller, o ImportOptions, file io.Reader) (postroom.Import, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	m, rows, err := a.beginImport(ctx, who, o, file)
+	if err != nil {
 		return postroom.Import{}, err
+	}
+	return m.all(context.WithoutCancel(ctx), rows) // when the caller goes, so does the file
+}
+
+// MaxImportFile is how many bytes of a file StartImport should be given at most.
+const MaxImportFile = 256 << 20
+
+// StartImport begins what ImportContacts does, and gives the import as it begins; Import tells how far it is. file is closed at the end. An
+// import that the end of the server cuts off is told to have failed, and its file can be imported again.
+func (a *App) StartImport(ctx context.Context, who Caller, o ImportOptions, file io.ReadCloser) (postroom.Import, error) {
+	m, rows, err := a.beginImport(ctx, who, o, file)
+	if err != nil {
+		return postroom.Import{}, errors.Join(err, file.Close())
+	}
+	begun := m.i
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				a.Log.Error("panic while importing", "workspace", who.Workspace, "import", begun.ID, "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
+		_, err := m.all(context.WithoutCancel(ctx), rows)
+		if err = errors.Join(err, file.Close()); err != nil {
+			a.Log.Error("import failed", "workspace", who.Workspace, "import", begun.ID, "error", err)
+		}
+	}()
+	return begun, nil
+}
+
+// beginImport checks an import, and reads the head of its file.
+func (a *App) beginImport(ctx context.Context, who Caller, o ImportOptions, file io.Reader) (*importing, rowReader, error) {
+	if err := authorise(who, postroom.RoleAdmin); err != nil {
+		return nil, nil, err
 	}
 	fields, err := a.Store.Fields(ctx, who.Workspace)
 	if err != nil {
-		return postroom.Import{}, err
+		return nil, nil, err
 	}
 	if err := a.checkImport(who, o); err != nil {
-		return postroom.Import{}, err
+		return nil, nil, err
 	}
 	rows, err := newRowReader(o.Format, file, fields)
 	if err != nil {
-		return postroom.Import{}, err
+		return nil, nil, err
 	}
 	now := a.Now()
 	m := &importing{App: a, who: who, o: o, i: postroom.Import{ID: postroom.Next[postroom.ImportKind](a.IDs, now), WorkspaceID: who.Workspace,
 		State: postroom.ImportRunning, Problems: []postroom.BadRow{}, CreatedAt: stamp(now), UpdatedAt: stamp(now)}}
-	ctx = context.WithoutCancel(ctx) // when the caller goes, so does the file
-	if !o.DryRun {
-		if err := a.Store.CreateImport(ctx, m.i); err != nil {
-			return m.i, unavailable(err)
-		}
-		a.audit(ctx, who, "contacts.imported", m.i.ID.String(), nil)
+	if o.DryRun {
+		return m, rows, nil
+	}
+	if err := a.Store.CreateImport(ctx, m.i); err != nil {
+		return nil, nil, unavailable(err)
+	}
+	a.audit(ctx, who, "contacts.imported", m.i.ID.String(), nil)
+	return m, rows, nil
+}
+
+// all brings all rows in.
+func (m *importing) all(ctx context.Context, rows rowReader) (postroom.Import, error) {
+	if !m.o.DryRun {
 		defer m.beat(ctx)()
 	}
-	err = m.run(ctx, rows)
-	return m.end(ctx, err)
+	return m.end(ctx, m.run(ctx, rows))
 }
 
 // checkImport refuses lists and tags that no contact can have.

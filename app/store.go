@@ -19,6 +19,8 @@ type Store interface {
 	Workspaces(ctx context.Context) ([]postroom.Workspace, error)
 	Workspace(ctx context.Context, id postroom.WorkspaceID) (postroom.Workspace, error)
 	RenameWorkspace(ctx context.Context, id postroom.WorkspaceID, name string, now time.Time) error
+	Portal(ctx context.Context, workspace postroom.WorkspaceID) (postroom.Portal, error)
+	SetPortal(ctx context.Context, workspace postroom.WorkspaceID, p postroom.Portal, now time.Time) error
 	DeleteWorkspace(ctx context.Context, id postroom.WorkspaceID) error
 	CreateKey(ctx context.Context, k postroom.Key, digest []byte) error
 	KeyByDigest(ctx context.Context, digest []byte) (postroom.Key, error)
@@ -62,6 +64,7 @@ type Store interface {
 	WebhookByUID(ctx context.Context, workspace postroom.WorkspaceID, uid string, now time.Time) (postroom.StoredWebhook, error)
 	WebhookByNumber(ctx context.Context, workspace postroom.WorkspaceID, number int64, now time.Time) (postroom.StoredWebhook, error)
 	WebhooksOfDialect(ctx context.Context, workspace postroom.WorkspaceID, dialect string, paused bool, offset, limit int, now time.Time) (found []postroom.StoredWebhook, total int64, err error)
+	CustomerWebhooks(ctx context.Context, workspace postroom.WorkspaceID, customer string, cursor *postroom.Cursor, limit int, now time.Time) ([]postroom.StoredWebhook, error)
 	Webhooks(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int, now time.Time) ([]postroom.StoredWebhook, error)
 	WebhookHealths(ctx context.Context, workspace postroom.WorkspaceID, first, last postroom.WebhookID) (map[postroom.WebhookID]postroom.WebhookHealth, error)
 	UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceID, id postroom.WebhookID, now time.Time, change func(*postroom.StoredWebhook) error) (postroom.StoredWebhook, error)
@@ -112,6 +115,7 @@ type Store interface {
 	RetryRequest(ctx context.Context, workspace postroom.WorkspaceID, id postroom.RequestID, now time.Time) (bool, error)
 	ClearRequests(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, progress func(n int64)) (int64, error)
 	RequestCounts(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.SourceID) (map[postroom.SourceID]postroom.RequestCounts, error)
+	SourceHealth(ctx context.Context, source postroom.SourceID) (postroom.SourceHealth, bool, error)
 	SourceStats(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, after, before time.Time, step time.Duration) (postroom.Stats, error)
 
 	BeginIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, now, until time.Time) (*postroom.IdempotencyRecord, error)

@@ -17,6 +17,9 @@ type Caller struct {
 	// Of somebody who is signed in: which member that is, and the webhooks and sources that they may trigger without being an administrator.
 	Member     postroom.MemberID
 	MayTrigger []string
+
+	// Customer, unless empty, is the only one whose webhooks and deliveries are found: of the portal.
+	Customer string
 }
 
 // NewEvent is an event to publish.

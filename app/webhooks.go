@@ -57,6 +57,21 @@ func stamp(t time.Time) postroom.Timestamp {
 
 // Webhooks lists webhooks, newest first.
 func (a *App) Webhooks(ctx context.Context, who Caller, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error) {
+	return a.webhooksOf(ctx, who, who.Customer, q)
+}
+
+// CustomerWebhooks lists the webhooks of an operator's customer, newest first.
+func (a *App) CustomerWebhooks(ctx context.Context, who Caller, customer string, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error) {
+	var p postroom.Problems
+	checkCustomer(&p, "?customer", customer)
+	if err := p.Err(); err != nil {
+		return postroom.Page[postroom.Webhook]{}, err
+	}
+	return a.webhooksOf(ctx, who, customer, q)
+}
+
+// webhooksOf lists the webhooks of a customer; of everybody if that is empty.
+func (a *App) webhooksOf(ctx context.Context, who Caller, customer string, q postroom.PageQuery) (postroom.Page[postroom.Webhook], error) {
 	var none postroom.Page[postroom.Webhook]
 	if err := authorise(who, postroom.RoleViewer); err != nil {
 		return none, err
@@ -65,7 +80,12 @@ func (a *App) Webhooks(ctx context.Context, who Caller, q postroom.PageQuery) (p
 	if err != nil {
 		return none, err
 	}
-	found, err := a.Store.Webhooks(ctx, who.Workspace, cursor, limit+1, a.Now())
+	var found []postroom.StoredWebhook
+	if customer == "" {
+		found, err = a.Store.Webhooks(ctx, who.Workspace, cursor, limit+1, a.Now())
+	} else {
+		found, err = a.Store.CustomerWebhooks(ctx, who.Workspace, customer, cursor, limit+1, a.Now())
+	}
 	if err != nil {
 		return none, err
 	}
@@ -108,11 +128,24 @@ func (a *App) Webhook(ctx context.Context, who Caller, ref string) (postroom.Web
 }
 
 func (a *App) findWebhook(ctx context.Context, who Caller, ref string) (postroom.StoredWebhook, error) {
+	w, err := a.anyWebhook(ctx, who, ref)
+	if err == nil && who.Customer != "" && w.Customer != who.Customer {
+		return postroom.StoredWebhook{}, noWebhook(ref)
+	}
+	return w, err
+}
+
+func noWebhook(ref string) error {
+	return postroom.Errorf(postroom.CodeNotFound, "There is no webhook %s in this workspace.", quote(ref))
+}
+
+// anyWebhook finds a webhook, whoever's it is.
+func (a *App) anyWebhook(ctx context.Context, who Caller, ref string) (postroom.StoredWebhook, error) {
 	if id, err := postroom.ParseID[postroom.WebhookKind](ref); err == nil {
 		return a.Store.Webhook(ctx, who.Workspace, id, a.Now())
 	}
 	if !webhookUID.MatchString(ref) { // nor can a database look for it
-		return postroom.StoredWebhook{}, postroom.Errorf(postroom.CodeNotFound, "There is no webhook %s in this workspace.", quote(ref))
+		return postroom.StoredWebhook{}, noWebhook(ref)
 	}
 	return a.Store.WebhookByUID(ctx, who.Workspace, ref, a.Now())
 }

@@ -40,6 +40,7 @@ type grammar struct {
 	Dialect dialectCmd `cmd:"" group:"use" help:"Vendors' ways of sending webhooks, and your own."`
 
 	Keys       keysCmd       `cmd:"" group:"access" help:"API keys of the workspace."`
+	Portal     portalCmd     `cmd:"" group:"access" help:"Where your own customers manage their own webhooks."`
 	Members    membersCmd    `cmd:"" group:"access" help:"People of the workspace, who sign in to the dashboard."`
 	Workspaces workspacesCmd `cmd:"" group:"access" help:"Tenants, for the operator."`
 	Audit      auditCmd      `cmd:"" group:"access" help:"Who did what."`

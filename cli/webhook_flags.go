@@ -14,6 +14,7 @@ type webhookFlags struct {
 	Name         *string           `short:"n" placeholder:"TEXT" help:"Name, for people."`
 	Description  *string           `placeholder:"TEXT" help:"Description, for people."`
 	UID          *string           `name:"uid" placeholder:"ID" help:"Your own id, by which the webhook can be named too."`
+	Customer     *string           `placeholder:"NAME" help:"Whom the webhook belongs to, who manages it in the portal; empty for none."`
 	Filter       *string           `placeholder:"EXPR" help:"CEL expression over event; only what it holds for is delivered."`
 	Dialect      *string           `placeholder:"NAME" help:"How calls are enveloped, signed and retried: standard, cloudevents, …"`
 	Method       *string           `placeholder:"METHOD" help:"HTTP method."`
@@ -36,6 +37,7 @@ func (f webhookFlags) patch(s *session) (map[string]any, error) {
 	patch := map[string]any{}
 	put(patch, "name", f.Name)
 	put(patch, "description", f.Description)
+	put(patch, "customer", f.Customer)
 	put(patch, "filter", f.Filter)
 	put(patch, "dialect", f.Dialect)
 	put(patch, "method", f.Method)

@@ -17,6 +17,7 @@ import (
 // also serves as a change: what is left out stays as it is.
 type WebhookInput struct {
 	UID          string                 `json:"uid,omitempty"`
+	Customer     string                 `json:"customer,omitempty"` // whom it belongs to, who manages it in the portal
 	Name         string                 `json:"name,omitempty"`
 	Description  string                 `json:"description,omitempty"`
 	URL          string                 `json:"url,omitempty"`    // required for a new one

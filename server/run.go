@@ -146,7 +146,7 @@ const (
 func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) error {
 	metrics := newMetrics(p)
 	mux := http.NewServeMux()
-	pages, err := ui.New(ui.Config{App: p.app, PublicURL: cfg.PublicURL, Log: log, Violation: metrics.violations.Inc,
+	pages, err := ui.New(ui.Config{App: p.app, PublicURL: cfg.PublicURL, Retention: cfg.Retention, Log: log, Violation: metrics.violations.Inc,
 		ClientAddr: func(r *http.Request) netip.Addr { return scheme.ClientAddr(r.RemoteAddr, r.Header, cfg.TrustedProxies) }})
 	if err != nil {
 		return err

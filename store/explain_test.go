@@ -263,6 +263,7 @@ func TestSQLitePlans(t *testing.T) {
 		"webhook_by_number":           "webhooks_number (number=? AND workspace_id=?)",
 		"webhook_of_dialect":          "webhooks_dialect (workspace_id=? AND dialect=?)",
 		"webhook_of_dialect_count":    "webhooks_dialect (workspace_id=? AND dialect=?)",
+		"webhook_customer_older":      "webhooks_customer (workspace_id=? AND customer=? AND id<?)",
 		"webhook_older":               "webhooks_workspace (workspace_id=? AND id<?)",
 		"webhook_stopped":             "webhooks_stopped (workspace_id=?)",
 		"webhook_newer":               "webhooks_workspace (workspace_id=? AND id>?)",

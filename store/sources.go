@@ -111,7 +111,7 @@ func setCall(ctx context.Context, q querier, w *postroom.StoredWebhook, old post
 		if _, err := q.exec(ctx, "webhook_health_delete", w.WorkspaceID, w.ID); err != nil { // it begins anew
 			return err
 		}
-		if _, err := q.exec(ctx, "webhook_update", w.WorkspaceID, w.ID, nil, settings, w.SealedAuth, micros(now), w.Dialect); err != nil {
+		if _, err := q.exec(ctx, "webhook_update", w.WorkspaceID, w.ID, nil, settings, w.SealedAuth, micros(now), w.Dialect, nil); err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ func (s *Store) CreateWebhook(ctx context.Context, w *postroom.StoredWebhook, se
 		if err := q.one(ctx, "workspace_revision", []any{&w.Number}, w.WorkspaceID); err != nil {
 			return notFound(err, "workspace", w.WorkspaceID.String())
 		}
-		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time), w.Number, w.Dialect, boolInt(w.KeyShown)); err != nil {
+		if _, err := q.exec(ctx, "webhook_insert", w.ID, w.WorkspaceID, w.UID, string(w.Status), settings, w.SealedAuth, micros(w.CreatedAt.Time), w.Number, w.Dialect, boolInt(w.KeyShown), textOrNull(w.Customer)); err != nil {
 			return err
 		}
 		return insertSecret(ctx, q, w.WorkspaceID, w.ID, secret)
@@ -141,23 +141,36 @@ func scanWebhook(row func(...any) error) (w postroom.StoredWebhook, err error) {
 
 // Webhooks lists up to limit webhooks of a workspace that are older than the cursor, newest first; or, when the cursor
 // asks for newer ones, those, oldest first.
-func (s *Store) Webhooks(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int, now time.Time) (all []postroom.StoredWebhook, err error) {
-	name, from := "webhook_older", postroom.WebhookID{}
+func (s *Store) Webhooks(ctx context.Context, workspace postroom.WorkspaceID, cursor *postroom.Cursor, limit int, now time.Time) ([]postroom.StoredWebhook, error) {
+	return s.webhooksOf(ctx, workspace, "", cursor, limit, now)
+}
+
+// CustomerWebhooks lists webhooks of an operator's customer, as Webhooks does.
+func (s *Store) CustomerWebhooks(ctx context.Context, workspace postroom.WorkspaceID, customer string, cursor *postroom.Cursor, limit int, now time.Time) ([]postroom.StoredWebhook, error) {
+	return s.webhooksOf(ctx, workspace, customer, cursor, limit, now)
+}
+
+func (s *Store) webhooksOf(ctx context.Context, workspace postroom.WorkspaceID, customer string, cursor *postroom.Cursor, limit int, now time.Time) (all []postroom.StoredWebhook, err error) {
+	name, from := "older", postroom.WebhookID{}
 	for i := range from {
 		from[i] = 0xff
 	}
 	if cursor != nil {
 		from = cursor.ID
 		if cursor.Newer {
-			name = "webhook_newer"
+			name = "newer"
 		}
 	}
+	args := []any{workspace, from, micros(now), limit}
+	if customer != "" {
+		name, args = "customer_"+name, append(args, customer)
+	}
 	err = s.read(ctx, func(q querier) error {
-		return q.each(ctx, name, func(row func(...any) error) error {
+		return q.each(ctx, "webhook_"+name, func(row func(...any) error) error {
 			w, err := scanWebhook(row)
 			all = append(all, w)
 			return err
-		}, workspace, from, micros(now), limit)
+		}, args...)
 	})
 	return all, err
 }
@@ -182,7 +195,7 @@ func (s *Store) UpdateWebhook(ctx context.Context, workspace postroom.WorkspaceI
 		if _, err := q.exec(ctx, "webhook_health_delete", workspace, id); err != nil { // it begins anew
 			return err
 		}
-		if _, err := q.exec(ctx, "webhook_update", workspace, id, w.UID, settings, w.SealedAuth, micros(now), w.Dialect); err != nil {
+		if _, err := q.exec(ctx, "webhook_update", workspace, id, w.UID, settings, w.SealedAuth, micros(now), w.Dialect, textOrNull(w.Customer)); err != nil {
 			return err
 		}
 		w.Version, w.UpdatedAt.Time = w.Version+1, now.UTC().Truncate(time.Microsecond)

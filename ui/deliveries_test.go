@@ -16,8 +16,8 @@ import (
 	"github.com/postroom/postroom/store"
 )
 
-// hostile is what must never become markup.
-const hostile = `<script>alert("'x'")</script>`
+// hostileText is what must never become markup.
+const hostileText = `<script>alert("'x'")</script>`
 
 // delivered is a site with a webhook and deliveries to it: one that failed, with an attempt, and one that succeeded.
 type delivered struct {
@@ -41,12 +41,12 @@ func newDelivered(t *testing.T) *delivered {
 	now := time.Now()
 	w := postroom.StoredWebhook{Webhook: postroom.Webhook{ID: postroom.Next[postroom.WebhookKind](s.app.IDs, now), WorkspaceID: x.who.Workspace, Status: postroom.WebhookActive,
 		Version: 1, CreatedAt: postroom.Timestamp{Time: now}, UpdatedAt: postroom.Timestamp{Time: now},
-		WebhookSettings: postroom.WebhookSettings{Name: "CRM " + hostile, URL: "https://example.com/hooks", Events: []string{"*"}, Dialect: "standard"}}}
+		WebhookSettings: postroom.WebhookSettings{Name: "CRM " + hostileText, URL: "https://example.com/hooks", Events: []string{"*"}, Dialect: "standard"}}}
 	s.must(x.db.CreateWebhook(t.Context(), &w, postroom.StoredSecret{Secret: postroom.Secret{ID: postroom.Next[postroom.SigningSecretKind](s.app.IDs, now)}, Sealed: []byte("x")}))
 	x.webhook = w.ID
 	x.failed = x.deliver("order-1", postroom.Outcome{State: postroom.StateFailed}, postroom.Attempt{StatusCode: 500,
-		Response: &postroom.Response{StatusCode: 500, Headers: []postroom.Header{{Name: "X-Evil", Value: hostile}}, Body: []byte(hostile)},
-		Error:    &postroom.AttemptError{Kind: "status", Message: "The receiver answered 500 " + hostile}})
+		Response: &postroom.Response{StatusCode: 500, Headers: []postroom.Header{{Name: "X-Evil", Value: hostileText}}, Body: []byte(hostileText)},
+		Error:    &postroom.AttemptError{Kind: "status", Message: "The receiver answered 500 " + hostileText}})
 	x.good = x.deliver("", postroom.Outcome{State: postroom.StateSucceeded}, postroom.Attempt{StatusCode: 200, Response: &postroom.Response{StatusCode: 200, Body: []byte(`{"ok":true}`)}})
 	return x
 }
@@ -65,7 +65,7 @@ func (x *delivered) deliver(uid string, outcome postroom.Outcome, made postroom.
 	made.DeliveryID, made.Number, made.At, made.Duration = id, 1, now, 234*time.Millisecond
 	made.Phases = postroom.Phases{DNS: 5 * time.Millisecond, Connect: 20 * time.Millisecond, TLS: 30 * time.Millisecond, FirstByte: 150 * time.Millisecond, Total: 234 * time.Millisecond}
 	made.Request = postroom.SentRequest{Method: "POST", URL: "https://example.com/hooks?key=" + postroom.Redacted, Body: []byte(hostileData),
-		Headers: []postroom.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Authorization", Value: "Bearer " + postroom.Redacted}, {Name: "X-It's", Value: hostile}}}
+		Headers: []postroom.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Authorization", Value: "Bearer " + postroom.Redacted}, {Name: "X-It's", Value: hostileText}}}
 	health := &postroom.Health{}
 	if outcome.State == postroom.StateFailed {
 		health = &postroom.Health{Failures: 5, FailedDeliveries: 1, FailingSince: now}
@@ -74,7 +74,7 @@ func (x *delivered) deliver(uid string, outcome postroom.Outcome, made postroom.
 	return id
 }
 
-// safe checks that no hostile text has become markup.
+// safe checks that no hostileText text has become markup.
 func (b *browser) safe() {
 	b.t.Helper()
 	if strings.Contains(b.page, "<script>alert") || strings.Contains(b.page, "<script>x") {
@@ -126,7 +126,7 @@ func TestOneDelivery(t *testing.T) {
 		t.Error("the curl command has what the log left out")
 	}
 	b.open("/deliveries/" + x.failed.String() + "/attempts/1/response")
-	if b.page != hostile || b.header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.HasPrefix(b.header.Get("Content-Disposition"), "attachment") {
+	if b.page != hostileText || b.header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.HasPrefix(b.header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("the answer is %q, %v", b.page, b.header)
 	}
 	b.open("/deliveries/" + x.failed.String() + "/attempts/1/request")
@@ -262,7 +262,7 @@ func TestEventPages(t *testing.T) {
 	b.sees(http.StatusUnprocessableEntity, "no event with this id")
 	b.open("/events?id=order-1")
 	b.at("/events/" + x.event.String())
-	b.sees(http.StatusOK, "order-1", "12345678901234567890.10", "/deliveries/"+x.failed.String(), "a call of the API", "Deliver again", html.EscapeString(hostile))
+	b.sees(http.StatusOK, "order-1", "12345678901234567890.10", "/deliveries/"+x.failed.String(), "a call of the API", "Deliver again", html.EscapeString(hostileText))
 	b.safe()
 	b.open("/events/" + x.event.String() + "/data")
 	if b.page != hostileData {
@@ -296,7 +296,7 @@ func TestPublishByHand(t *testing.T) {
 	b.sees(http.StatusUnprocessableEntity, "a time in UTC")
 	b.send("/events", "type", "email.opened", "data", "[]", "id", "a b", "once", "1")
 	b.sees(http.StatusUnprocessableEntity, "data is a JSON object", "without spaces")
-	b.send("/events", "type", "email.opened", "data", `{"n":1.10}`, "id", hostile[:8], "once", "1", "time", "2026-03-01T09:30")
+	b.send("/events", "type", "email.opened", "data", `{"n":1.10}`, "id", hostileText[:8], "once", "1", "time", "2026-03-01T09:30")
 	b.sees(http.StatusOK, "no webhook subscribes to it", "1.10", "publisher@example.com")
 	path := b.url.Path
 	for range 2 {
@@ -324,7 +324,7 @@ func TestEventTypes(t *testing.T) {
 	b.sees(http.StatusUnprocessableEntity, "this is no JSON", `id="f-schema-error"`)
 	b.send("/event-types", "name", "order paid", "sample", "[]")
 	b.sees(http.StatusUnprocessableEntity, "cannot be an event type", "this is a JSON object")
-	b.send("/event-types", "name", "order.paid", "title", "Paid "+hostile, "description", "one\r\ntwo", "sample", `{"total":1.10}`)
+	b.send("/event-types", "name", "order.paid", "title", "Paid "+hostileText, "description", "one\r\ntwo", "sample", `{"total":1.10}`)
 	b.at("/event-types/order.paid")
 	b.sees(http.StatusOK, "declared", "1.10")
 	b.safe()

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -13,6 +15,7 @@ type route struct {
 	path   string        // a pattern of http.ServeMux
 	role   postroom.Role // that the member needs at least; empty for anybody, signed in or not
 	early  bool          // may be used before a password is set
+	body   int64         // the most bytes of what is sent; maxForm if zero
 	handle func(c *call) error
 }
 
@@ -68,7 +71,7 @@ func (c *call) admit(rt route) error {
 		if err := c.d.same.Check(c.Request); err != nil {
 			return postroom.Errorf(postroom.CodeForbidden, "This request came from another site, and was refused.")
 		}
-		c.Body = http.MaxBytesReader(c.w, c.Body, maxForm)
+		c.Body = http.MaxBytesReader(c.w, c.Body, cmp.Or(rt.body, maxForm))
 	}
 	if err := c.resume(); err != nil {
 		return err
@@ -80,14 +83,36 @@ func (c *call) admit(rt route) error {
 		c.leadTo(signInURL(c.Request))
 		return nil
 	}
-	if unsafe && !c.tokenFits() {
-		return postroom.Errorf(postroom.CodeForbidden, "This form is too old, or did not come from Postroom: go back, load the page anew and try again.")
-	}
 	if !c.in.Caller.Role.Allows(rt.role) {
 		return postroom.Errorf(postroom.CodeForbidden, "This needs the role %s, and you have the role %s.", rt.role, c.in.Caller.Role)
 	}
+	if rt.body > 0 {
+		if err := c.readParts(); err != nil {
+			return err
+		}
+	}
+	if unsafe && !c.tokenFits() {
+		return postroom.Errorf(postroom.CodeForbidden, "This form is too old, or did not come from Postroom: go back, load the page anew and try again.")
+	}
 	if c.in.NeedsPassword && !rt.early {
 		c.leadTo("/welcome")
+	}
+	return nil
+}
+
+const partsInMemory = 1 << 20 // bytes of a form with files; the rest goes to the disk
+
+// readParts reads a form that has files.
+func (c *call) readParts() error {
+	err := c.ParseMultipartForm(partsInMemory)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return postroom.Errorf(postroom.CodeTooLarge, "The file is too large: at most %d MiB are taken.", large.Limit>>20)
+	case errors.Is(err, http.ErrNotMultipart):
+		return nil // which has no file, as the handler will say
+	case err != nil:
+		return postroom.Errorf(postroom.CodeInvalid, "The form cannot be read.")
 	}
 	return nil
 }

@@ -39,8 +39,9 @@ type App interface {
 // Config is what the dashboard is made of.
 type Config struct {
 	App       App
-	PublicURL string       // at which browsers reach it
-	Log       *slog.Logger // nil for none
+	PublicURL string        // at which browsers reach it
+	Retention time.Duration // for how long the log is kept; zero if it is not known
+	Log       *slog.Logger  // nil for none
 	Now       func() time.Time
 	// ClientAddr says who calls; behind proxies, that is more than the connection tells.
 	ClientAddr func(*http.Request) netip.Addr

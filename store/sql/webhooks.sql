@@ -1,9 +1,9 @@
 -- name: webhook_insert
-INSERT INTO webhooks (id, workspace_id, number, uid, dialect, status, status_reason, status_at, settings, auth, key_shown, version, created_at, updated_at)
-VALUES ($1, $2, $8, $3, $9, $4, '', $7, $5, $6, $10, 1, $7, $7);
+INSERT INTO webhooks (id, workspace_id, number, uid, dialect, status, status_reason, status_at, settings, auth, key_shown, customer, version, created_at, updated_at)
+VALUES ($1, $2, $8, $3, $9, $4, '', $7, $5, $6, $10, $11, 1, $7, $7);
 
 -- name: webhook_update
-UPDATE webhooks SET uid = $3, dialect = $7, settings = $4, auth = $5, version = version + 1, updated_at = $6
+UPDATE webhooks SET uid = $3, dialect = $7, customer = $8, settings = $4, auth = $5, version = version + 1, updated_at = $6
 WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NULL;
 
 -- name: webhook_set_status
@@ -33,6 +33,16 @@ FROM webhooks w WHERE w.workspace_id = $1 AND w.id < $2 AND w.source_id IS NULL 
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
   (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
 FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.source_id IS NULL AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
+
+-- name: webhook_customer_older
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
+FROM webhooks w WHERE w.workspace_id = $1 AND w.id < $2 AND w.customer = $5 AND w.deleted_at IS NULL ORDER BY w.id DESC LIMIT $4;
+
+-- name: webhook_customer_newer
+SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,
+  (SELECT count(*) FROM webhook_secrets s WHERE s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > $3)), w.source_id, w.action
+FROM webhooks w WHERE w.workspace_id = $1 AND w.id > $2 AND w.customer = $5 AND w.deleted_at IS NULL ORDER BY w.id LIMIT $4;
 
 -- name: webhook_by_number
 SELECT w.id, w.workspace_id, w.number, w.uid, w.status, w.status_reason, w.status_at, w.settings, w.auth, w.key_shown, w.version, w.created_at, w.updated_at,

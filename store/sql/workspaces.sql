@@ -10,6 +10,12 @@ SELECT id, name, created_at, updated_at FROM workspaces WHERE id = $1;
 -- name: workspace_update
 UPDATE workspaces SET name = $2, updated_at = $3 WHERE id = $1;
 
+-- name: workspace_portal
+SELECT portal FROM workspaces WHERE id = $1;
+
+-- name: workspace_set_portal
+UPDATE workspaces SET portal = $2, updated_at = $3 WHERE id = $1;
+
 -- name: workspace_delete
 DELETE FROM workspaces WHERE id = $1;
 
