@@ -129,7 +129,7 @@ func (d *overviewData) firstSteps(c *call, webhooks bool) error {
 	return nil
 }
 
-// lines is what a chart of the overview draws. Unlike a chart's, its values may be missing.
+// lines is a chart in which values may be missing.
 type lines struct {
 	Times  []int64 `json:"times"`
 	Series []line  `json:"series"`
@@ -149,22 +149,20 @@ func (l *lines) add(at time.Time, values ...*float64) {
 	}
 }
 
-func whole(n int64) *float64 {
-	f := float64(n)
-	return &f
-}
-
 // deliveriesChart draws what became of deliveries over time.
 func deliveriesChart(c *call) error {
 	_, stats, err := c.rangeStats()
 	if err != nil {
 		return err
 	}
-	l := lines{Times: []int64{}, Series: []line{{Label: "Succeeded", Kind: "ok"}, {Label: "Failed", Kind: "bad"}, {Label: "Tried again", Kind: "wait"}}}
+	ch := chart{Times: []int64{}, Series: []series{{Label: "Succeeded", Kind: "ok"}, {Label: "Failed", Kind: "bad"}, {Label: "Tried again", Kind: "wait"}}}
 	for _, p := range stats.Series {
-		l.add(p.At.Time, whole(p.Succeeded), whole(p.Failed), whole(p.Retried))
+		ch.Times = append(ch.Times, p.At.Unix())
+		for i, n := range []int64{p.Succeeded, p.Failed, p.Retried} {
+			ch.Series[i].Values = append(ch.Series[i].Values, float64(n))
+		}
 	}
-	return c.json(l)
+	return c.json(ch)
 }
 
 // latencyChart draws how long answers took over time.
