@@ -145,7 +145,10 @@ func showReplayFilter(f postroom.ReplayFilter) postroom.ReplayResource {
 func showReplay(r postroom.Replay) postroom.ReplayResource {
 	shown := showReplayFilter(r.ReplayFilter)
 	shown.ID, shown.State, shown.Reason, shown.Total, shown.AtLeast = &r.ID, r.State, r.Reason, r.Total, r.AtLeast
-	shown.Done, shown.Skipped, shown.Withdrawn, shown.CreatedBy = r.Done, r.Skipped, r.Withdrawn, &r.CreatedBy
+	shown.Done, shown.Skipped, shown.Withdrawn = r.Done, r.Skipped, r.Withdrawn
+	if !r.CreatedBy.IsZero() { // a member has no key
+		shown.CreatedBy = &r.CreatedBy
+	}
 	shown.CreatedAt, shown.UpdatedAt, shown.EndedAt = timestamp(&r.CreatedAt), timestamp(&r.UpdatedAt), timestamp(r.EndedAt)
 	return shown
 }

@@ -97,13 +97,21 @@ func chosen(f postroom.ReplayFilter, r postroom.Replayable) bool {
 }
 
 // StartReplay delivers again what the filter chooses: of one webhook, which ref names, or of all when it is empty. A small replay
-// is done when it returns; the rest of a larger one follows, on whichever node is there. The deliveries wait behind fresh ones.
+// is done when it returns; the rest of a larger one follows, on whichever node is there. The deliveries wait behind fresh ones. That of one
+// webhook may be started by members who may trigger it.
 func (a *App) StartReplay(ctx context.Context, who Caller, ref string, f postroom.ReplayFilter) (postroom.Replay, error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
+	least := postroom.RoleAdmin
+	if ref != "" {
+		least = postroom.RoleViewer
+	}
+	if err := authorise(who, least); err != nil {
 		return postroom.Replay{}, err
 	}
 	now := a.Now().UTC().Truncate(time.Microsecond)
 	if err := a.checkReplay(ctx, who, ref, &f, now); err != nil {
+		return postroom.Replay{}, err
+	}
+	if err := mayTrigger(who, f.Webhook.String()); err != nil {
 		return postroom.Replay{}, err
 	}
 	p, err := a.previewReplay(ctx, who, f)
@@ -175,10 +183,10 @@ func (a *App) Replay(ctx context.Context, who Caller, ref string) (r postroom.Re
 // CancelReplay ends a replay. What has not been made to wait again stays as it is; what waits and was not begun goes back to how it had
 // ended before. What a node has taken in hand, a few hundred deliveries of a webhook at most, is still attempted.
 func (a *App) CancelReplay(ctx context.Context, who Caller, ref string) (r postroom.Replay, waiting int64, err error) {
-	if err := authorise(who, postroom.RoleAdmin); err != nil {
-		return r, 0, err
+	if r, waiting, err = a.Replay(ctx, who, ref); err != nil {
+		return r, waiting, err
 	}
-	r, waiting, err = a.Replay(ctx, who, ref)
+	err = mayTrigger(who, r.Webhook.String())
 	switch {
 	case err != nil || r.State == postroom.ReplayCancelled:
 		return r, waiting, err

@@ -115,6 +115,7 @@ type Store interface {
 	RetryRequest(ctx context.Context, workspace postroom.WorkspaceID, id postroom.RequestID, now time.Time) (bool, error)
 	ClearRequests(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, progress func(n int64)) (int64, error)
 	RequestCounts(ctx context.Context, workspace postroom.WorkspaceID, ids []postroom.SourceID) (map[postroom.SourceID]postroom.RequestCounts, error)
+	SourceHealth(ctx context.Context, source postroom.SourceID) (postroom.SourceHealth, bool, error)
 	SourceStats(ctx context.Context, workspace postroom.WorkspaceID, source postroom.SourceID, after, before time.Time, step time.Duration) (postroom.Stats, error)
 
 	BeginIdempotent(ctx context.Context, workspace postroom.WorkspaceID, key string, hash []byte, now, until time.Time) (*postroom.IdempotencyRecord, error)

@@ -63,9 +63,14 @@ type claimed struct {
 	event     postroom.EventID
 }
 
+// claimed begins a delivery that queue_claim gave.
+func (c *claim) claimed() claimed {
+	return claimed{Job: &postroom.Job{WebhookID: c.webhook, From: c.state, LeaseUntil: c.until}}
+}
+
 // scanClaimed reads a row of queue_claim.
 func (c *claim) scanClaimed(row func(...any) error) (claimed, error) {
-	j := claimed{Job: &postroom.Job{WebhookID: c.webhook, From: c.state, LeaseUntil: c.until}}
+	j := c.claimed()
 	err := row(&j.DeliveryID, &j.workspace, &j.event, &j.Claim, &j.Attempts, &j.Test, &j.OrderKey)
 	return j, err
 }

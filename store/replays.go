@@ -25,7 +25,7 @@ func (s *Store) CreateReplay(ctx context.Context, r postroom.Replay, leaseTo tim
 	}
 	return s.write(ctx, func(q querier) error {
 		_, err := q.exec(ctx, "replay_insert", r.ID, r.WorkspaceID, r.Webhook, after, micros(r.Before), string(r.Status), string(types), string(r.State),
-			r.Total, boolInt(r.AtLeast), r.Cursor[:], r.CreatedBy, micros(r.CreatedAt), s.node[:], micros(leaseTo))
+			r.Total, boolInt(r.AtLeast), r.Cursor[:], r.CreatedBy[:], micros(r.CreatedAt), s.node[:], micros(leaseTo))
 		return err
 	})
 }

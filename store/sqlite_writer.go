@@ -30,6 +30,7 @@ type sqliteWriter struct {
 	deliveryFinish, setDue, attemptInsert            stmt
 	rollupAdd, webhookStop, workspaceTouch, eventGet stmt
 	healthPut, healthDelete, orderLast, orderPromote stmt
+	queueClaim                                       stmt
 	commitStatements
 }
 
@@ -53,7 +54,7 @@ func newSQLiteWriter(conn *sql.Conn, texts map[string]string, node postroom.Node
 		{&w.attemptInsert, "attempt_insert", ""}, {&w.rollupAdd, "rollup_add", ""}, {&w.webhookStop, "webhook_stop", ""},
 		{&w.healthPut, "webhook_health_put", ""}, {&w.healthDelete, "webhook_health_delete", ""},
 		{&w.workspaceTouch, "workspace_touch", ""}, {&w.eventGet, "event_get", ""},
-		{&w.orderLast, "order_last", ""}, {&w.orderPromote, "order_promote", ""},
+		{&w.queueClaim, "queue_claim", ""}, {&w.orderLast, "order_last", ""}, {&w.orderPromote, "order_promote", ""},
 		{&w.requestInsert, "request_insert", ""}, {&w.requestHeld, "request_held", ""}, {&w.requestEnd, "request_finish", ""},
 		{&w.requestKeyPut, "request_key_put", ""}, {&w.requestKeyGet, "request_key_get", ""},
 		{&w.sourceHealthPut, "source_health_put", ""}, {&w.sourceHealthDelete, "source_health_delete", ""},
@@ -112,15 +113,41 @@ func (s *stmt) exec(values ...driver.Value) (int64, error) {
 	return res.RowsAffected()
 }
 
-// row runs the statement and reads its first row into dest; false when there is none.
-func (s *stmt) row(dest []driver.Value, values ...driver.Value) (bool, error) {
+// query runs the statement, for its rows.
+func (s *stmt) query(values []driver.Value) (driver.Rows, error) {
 	runner, ok := s.Stmt.(driver.StmtQueryContext)
 	if !ok {
-		return false, errors.New("the SQLite driver cannot run prepared statements")
+		return nil, errors.New("the SQLite driver cannot run prepared statements")
 	}
 	rows, err := runner.QueryContext(context.Background(), s.bind(values))
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", s.name, err)
+		return nil, fmt.Errorf("%s: %w", s.name, err)
+	}
+	return rows, nil
+}
+
+// each runs the statement and reads one row after the other into dest, for f.
+func (s *stmt) each(dest []driver.Value, f func() error, values ...driver.Value) error {
+	rows, err := s.query(values)
+	if err != nil {
+		return err
+	}
+	for err = rows.Next(dest); err == nil; err = rows.Next(dest) {
+		if err = f(); err != nil {
+			break
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return errors.Join(err, rows.Close())
+}
+
+// row runs the statement and reads its first row into dest; false when there is none.
+func (s *stmt) row(dest []driver.Value, values ...driver.Value) (bool, error) {
+	rows, err := s.query(values)
+	if err != nil {
+		return false, err
 	}
 	err = rows.Next(dest)
 	closing := rows.Close()
@@ -385,11 +412,20 @@ func (w *sqliteWriter) addRollups() error {
 // claim leases due deliveries and reads their events. A delivery whose event is gone is cancelled.
 func (w *sqliteWriter) claim(o *op) error {
 	c, got := o.claim, []claimed(nil)
-	err := w.querier.each(context.Background(), "queue_claim", func(row func(...any) error) error {
-		j, err := c.scanClaimed(row)
+	var v [7]driver.Value
+	err := w.queueClaim.each(v[:], func() error {
+		j := c.claimed()
+		claim, _ := v[3].(int64)
+		attempts, _ := v[4].(int64)
+		test, _ := v[5].(int64)
+		j.Claim, j.Attempts, j.Test = int(claim), int(attempts), test == 1
+		if key, ordered := v[6].(string); ordered {
+			j.OrderKey = &key
+		}
+		err := errors.Join(j.DeliveryID.Scan(v[0]), j.workspace.Scan(v[1]), j.event.Scan(v[2]))
 		got = append(got, j)
 		return err
-	}, int64(c.state), c.webhook, micros(c.now), micros(c.until), c.limit)
+	}, int64(c.state), c.webhook[:], micros(c.now), micros(c.until), int64(c.limit))
 	if err != nil {
 		return err
 	}

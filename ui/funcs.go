@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -28,6 +29,10 @@ func templateFuncs(a assets) template.FuncMap {
 		"pretty": pretty,
 		"number": number,
 		"plural": plural,
+
+		"percent":    percent,
+		"statusText": statusText,
+		"longBody":   longBody,
 	}
 }
 
@@ -52,10 +57,6 @@ func when(t any) (template.HTML, error) {
 			return `<span class="muted">never</span>`, nil
 		}
 		at = t.Time
-	case *time.Time:
-		if t != nil {
-			at = *t
-		}
 	default:
 		return "", fmt.Errorf("when: %T is no time", t)
 	}
@@ -152,9 +153,40 @@ func number(n any) string {
 }
 
 // plural writes how many there are of something.
-func plural(n any, one string) string {
+// The plural ends with an s, unless another one is given.
+func plural(n any, one string, many ...string) string {
 	if fmt.Sprint(n) == "1" {
 		return "1 " + one
 	}
+	if len(many) > 0 {
+		return number(n) + " " + many[0]
+	}
 	return number(n) + " " + one + "s"
+}
+
+// percent writes a share from 0 to 1. Only all is 100 %.
+func percent(share *float64) string {
+	if share == nil {
+		return ""
+	}
+	tenths := int(*share * 1000)
+	if tenths%10 == 0 {
+		return fmt.Sprintf("%d %%", tenths/10)
+	}
+	return fmt.Sprintf("%d.%d %%", tenths/10, tenths%10)
+}
+
+// statusText writes an HTTP status with what it means.
+func statusText(code int) string {
+	return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code)))
+}
+
+const maxShown = 64 << 10 // bytes of a body that a page shows
+
+// longBody is a body as people read it: JSON is indented, and what is too much is cut.
+func longBody(body []byte) string {
+	if len(body) <= maxShown {
+		return pretty(body)
+	}
+	return strings.ToValidUTF8(string(body[:maxShown]), "") + fmt.Sprintf("\n… cut: all of it has %s bytes", number(len(body)))
 }

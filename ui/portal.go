@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -327,15 +326,6 @@ type portalAttempt struct {
 	Sent, Answer string // the bodies, cut
 }
 
-const maxShownBody = 16 << 10 // bytes
-
-func cutBody(b []byte) string {
-	if len(b) > maxShownBody {
-		return strings.ToValidUTF8(string(b[:maxShownBody]), "\uFFFD") + fmt.Sprintf("\n… and %d bytes more", len(b)-maxShownBody)
-	}
-	return pretty(b)
-}
-
 func portalDelivery(c *portalCall) error {
 	d, attempts, err := c.app.PortalDelivery(c.Context(), c.visit, c.PathValue("id"))
 	if err != nil {
@@ -343,9 +333,9 @@ func portalDelivery(c *portalCall) error {
 	}
 	shown := make([]portalAttempt, len(attempts))
 	for i, a := range attempts {
-		shown[i] = portalAttempt{Attempt: a, Sent: cutBody(a.Request.Body)}
+		shown[i] = portalAttempt{Attempt: a, Sent: longBody(a.Request.Body)}
 		if a.Response != nil {
-			shown[i].Answer = cutBody(a.Response.Body)
+			shown[i].Answer = longBody(a.Response.Body)
 		}
 	}
 	return c.show(c.page("delivery", d.EventType, map[string]any{"Delivery": &d, "Attempts": shown}))

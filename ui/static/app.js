@@ -100,6 +100,34 @@
     setTimeout(() => { delete e.target.dataset.sent; }, 5000);
   });
 
+  // Search boxes: [data-filters] chooses a box, of whose labels with [data-text] those stay that have the text.
+  document.addEventListener("input", (e) => {
+    const box = e.target.closest("[data-filters]");
+    if (!box) return;
+    e.stopPropagation();
+    const wanted = box.value.trim().toLowerCase();
+    const within = document.querySelector(box.dataset.filters);
+    for (const label of within.querySelectorAll("[data-text]")) label.hidden = !label.dataset.text.toLowerCase().includes(wanted);
+    for (const group of within.querySelectorAll("fieldset")) group.hidden = !group.querySelector("[data-text]:not([hidden])");
+  }, true);
+
+  // Variables: [data-insert] goes where the cursor is, or was last, in a text of the form that can be seen.
+  let written = null;
+  document.addEventListener("focusin", (e) => { if (e.target.matches("textarea")) written = e.target; });
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("[data-insert]");
+    if (!button) return;
+    const texts = [...button.closest("section").querySelectorAll("textarea")].filter((t) => t.checkVisibility());
+    const into = texts.includes(written) ? written : texts[0];
+    if (!into) return;
+    let text = button.dataset.insert;
+    const at = into.selectionStart;
+    if (text.endsWith("\n") && at > 0 && into.value[at - 1] !== "\n") text = "\n" + text.trimEnd();
+    into.setRangeText(text, at, into.selectionEnd, "end");
+    into.focus();
+    into.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   function enhance(within) {
     times(within);
     for (const box of within.querySelectorAll("[data-chart]")) draw(box);
