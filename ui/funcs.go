@@ -32,7 +32,7 @@ func templateFuncs(a assets) template.FuncMap {
 
 		"percent":    percent,
 		"statusText": statusText,
-		"longBody":   longBody,
+		"cutBody":    cutBody,
 	}
 }
 
@@ -50,6 +50,10 @@ func when(t any) (template.HTML, error) {
 	switch t := t.(type) {
 	case time.Time:
 		at = t
+	case *time.Time:
+		if t != nil {
+			at = *t
+		}
 	case postroom.Timestamp:
 		at = t.Time
 	case *postroom.Timestamp:
@@ -57,10 +61,6 @@ func when(t any) (template.HTML, error) {
 			return `<span class="muted">never</span>`, nil
 		}
 		at = t.Time
-	case *time.Time:
-		if t != nil {
-			at = *t
-		}
 	default:
 		return "", fmt.Errorf("when: %T is no time", t)
 	}
@@ -187,8 +187,8 @@ func statusText(code int) string {
 
 const maxShown = 64 << 10 // bytes of a body that a page shows
 
-// longBody is a body as people read it: JSON is indented, and what is too much is cut.
-func longBody(body []byte) string {
+// cutBody is a body as people read it: JSON is indented, and what is too much is cut.
+func cutBody(body []byte) string {
 	if len(body) <= maxShown {
 		return pretty(body)
 	}

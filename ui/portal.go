@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -325,15 +324,6 @@ func portalDelete(c *portalCall) error {
 type portalAttempt struct {
 	postroom.Attempt
 	Sent, Answer string // the bodies, cut
-}
-
-const maxShownBody = 16 << 10 // bytes
-
-func cutBody(b []byte) string {
-	if len(b) > maxShownBody {
-		return strings.ToValidUTF8(string(b[:maxShownBody]), "\uFFFD") + fmt.Sprintf("\n… and %d bytes more", len(b)-maxShownBody)
-	}
-	return pretty(b)
 }
 
 func portalDelivery(c *portalCall) error {

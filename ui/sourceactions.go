@@ -481,4 +481,3 @@ func previewActions(c *call) error {
 	}
 	return c.fragment("sources/actions", "preview", t)
 }
-

@@ -91,8 +91,15 @@ func createSource(c *call) error {
 	if in.APIKey != nil && f.Get("key") == "own" && in.APIKey.Key == "" {
 		p.Add("/api_key/key", "this is the key that callers are to send")
 	}
-	s, err := postroom.Source{}, p.Err()
-	if err == nil {
+	kinds, err := c.app.SourceKinds(c.Context(), c.in.Caller)
+	if err != nil {
+		return err
+	}
+	if k := kindNamed(kinds, in.Kind); k.Required && in.Signature == nil {
+		p.Add("/signature/secret", "calls of this kind are signed: give the secret that the sender shows")
+	}
+	var s postroom.Source
+	if err = p.Err(); err == nil {
 		s, err = c.app.CreateSource(c.Context(), c.in.Caller, in)
 	}
 	if err != nil {
