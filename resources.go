@@ -104,7 +104,7 @@ type ReplayResource struct {
 	Waiting   *int64                   `json:"waiting,omitempty"`   // only where one replay is asked for
 	ByStatus  map[DeliveryStatus]int64 `json:"by_status,omitempty"` // only in a preview
 	ByType    map[string]int64         `json:"by_type,omitempty"`   // only in a preview
-	CreatedBy *KeyID                   `json:"created_by"`          // null in a preview
+	CreatedBy *KeyID                   `json:"created_by"`          // the key; null in a preview, and of a member
 	CreatedAt *Timestamp               `json:"created_at"`          // null in a preview
 	UpdatedAt *Timestamp               `json:"updated_at"`          // null in a preview
 	EndedAt   *Timestamp               `json:"ended_at"`            // null while there is work to do

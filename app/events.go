@@ -325,3 +325,18 @@ func (a *App) WatchEvents(ctx context.Context, who Caller, types []string) (<-ch
 
 // StopWatching ends all that WatchEvents gives, so that a server can stop.
 func (a *App) StopWatching() { a.Engine.StopWatching() }
+
+// PublishWritten publishes an event that a person has written: unlike that of Publish, its data may be anything.
+func (a *App) PublishWritten(ctx context.Context, who Caller, event NewEvent, dedupe string) (postroom.Published, error) {
+	if err := authorise(who, postroom.RolePublisher); err != nil {
+		return postroom.Published{}, err
+	}
+	if err := payload.Valid(event.Data); err != nil {
+		return postroom.Published{}, postroom.Invalid(postroom.CodeBadJSON, "/data", "%v", err)
+	}
+	results, err := a.Publish(ctx, who, []NewEvent{event}, dedupe)
+	if err != nil {
+		return postroom.Published{}, err
+	}
+	return results[0].Event, results[0].Err
+}

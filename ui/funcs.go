@@ -32,7 +32,7 @@ func templateFuncs(a assets) template.FuncMap {
 
 		"percent":    percent,
 		"statusText": statusText,
-		"cutBody":    cutBody,
+		"longBody":   longBody,
 	}
 }
 
@@ -187,8 +187,8 @@ func statusText(code int) string {
 
 const maxShown = 64 << 10 // bytes of a body that a page shows
 
-// cutBody is a body as people read it: JSON is indented, and what is too much is cut.
-func cutBody(body []byte) string {
+// longBody is a body as people read it: JSON is indented, and what is too much is cut.
+func longBody(body []byte) string {
 	if len(body) <= maxShown {
 		return pretty(body)
 	}

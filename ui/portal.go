@@ -333,9 +333,9 @@ func portalDelivery(c *portalCall) error {
 	}
 	shown := make([]portalAttempt, len(attempts))
 	for i, a := range attempts {
-		shown[i] = portalAttempt{Attempt: a, Sent: cutBody(a.Request.Body)}
+		shown[i] = portalAttempt{Attempt: a, Sent: longBody(a.Request.Body)}
 		if a.Response != nil {
-			shown[i].Answer = cutBody(a.Response.Body)
+			shown[i].Answer = longBody(a.Response.Body)
 		}
 	}
 	return c.show(c.page("delivery", d.EventType, map[string]any{"Delivery": &d, "Attempts": shown}))

@@ -3,8 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"mime"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -272,18 +270,7 @@ func requestBody(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.file(r.ID.String()+".txt", "text/plain; charset=utf-8", r.Body)
-}
-
-// file answers with a file to keep.
-func (c *call) file(name, kind string, body []byte) error {
-	h := c.w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	c.answered = true
-	c.w.WriteHeader(http.StatusOK)
-	_, _ = c.w.Write(body) // a browser that went away is no error
-	return nil
+	return c.file(r.ID.String(), r.Body)
 }
 
 func retryRequest(c *call) error {

@@ -20,8 +20,8 @@ func spans() []option {
 	return []option{{"hour", "minute", "Last hour"}, {"day", "hour", "Last day"}, {"month", "day", "Last 30 days"}}
 }
 
-// spanOf is the span that a URL asks for.
-func spanOf(name string) (string, app.Span) {
+// statSpanOf is the span that a URL asks for.
+func statSpanOf(name string) (string, app.Span) {
 	for _, s := range spans() {
 		if s.Value == name {
 			return name, app.Span{By: s.Label}
@@ -36,7 +36,7 @@ func sourcePage(c *call) error {
 		return err
 	}
 	var body sourceOverview
-	name, span := spanOf(c.URL.Query().Get("span"))
+	name, span := statSpanOf(c.URL.Query().Get("span"))
 	if body.Stats, err = c.app.SourceStats(c.Context(), c.in.Caller, d.Source.ID.String(), span); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func sourcePage(c *call) error {
 
 // sourceChart is what the chart of a source's page draws.
 func sourceChart(c *call) error {
-	_, span := spanOf(c.URL.Query().Get("span"))
+	_, span := statSpanOf(c.URL.Query().Get("span"))
 	stats, err := c.app.SourceStats(c.Context(), c.in.Caller, c.PathValue("id"), span)
 	if err != nil {
 		return err

@@ -41,8 +41,8 @@ func (f *form) input() app.SourceTestInput {
 	return in
 }
 
-// shownBody is how much of a body pages show.
-const shownBody = 64 << 10
+// inputBody is how much of a body pages show.
+const inputBody = 64 << 10
 
 // tryIt says what comes of a call. What is wrong with what was typed is a part of the answer.
 func (c *call) tryIt(id string, in app.SourceTestInput, place func(pointer string) string) (t tried, err error) {
@@ -86,8 +86,8 @@ func liveID(pointer string) string {
 
 // bodyText is a body for people: pretty if it is JSON, and cut if it is large.
 func bodyText(body []byte) (text string, cut bool) {
-	if len(body) > shownBody {
-		return strings.ToValidUTF8(string(body[:shownBody]), "\uFFFD"), true
+	if len(body) > inputBody {
+		return strings.ToValidUTF8(string(body[:inputBody]), "\uFFFD"), true
 	}
 	return pretty(body), false
 }
@@ -102,7 +102,7 @@ func pathsOf(body json.RawMessage) (paths []string) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var value any
-	if len(body) > shownBody || d.Decode(&value) != nil {
+	if len(body) > inputBody || d.Decode(&value) != nil {
 		return nil
 	}
 	var walk func(prefix string, value any, depth int)

@@ -51,8 +51,8 @@ func webhookRoutes() []route {
 		post(one+"/secrets", postroom.RoleAdmin, rotateSecret),
 		get(one+"/test", postroom.RoleViewer, testPage), post(one+"/test", postroom.RoleViewer, testWebhook),
 		get(one+"/test/sample", postroom.RoleViewer, testSample),
-		get(one+"/replay", postroom.RoleViewer, replayPage), post(one+"/replay", postroom.RoleViewer, startReplay),
-		get(one+"/replays/{replay}", postroom.RoleViewer, replayProgress), post(one+"/replays/{replay}/cancel", postroom.RoleViewer, cancelReplay),
+		get(one+"/replay", postroom.RoleViewer, webhookReplayPage), post(one+"/replay", postroom.RoleViewer, startWebhookReplay),
+		get(one+"/replays/{replay}", postroom.RoleViewer, replayProgress), post(one+"/replays/{replay}/cancel", postroom.RoleViewer, cancelWebhookReplay),
 	}
 }
 

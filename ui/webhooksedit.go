@@ -248,7 +248,7 @@ func (c *call) wrongWebhook(err error, f *form, s *postroom.WebhookSettings, w *
 	if failed != nil {
 		return failed
 	}
-	return c.invalid(placeFaults(err, f, s), p, webhookFields()...)
+	return c.invalid(atPlaces(err, f, s), p, webhookFields()...)
 }
 
 // madeSecret is a secret that is shown this once.

@@ -66,7 +66,7 @@ func (r *formReader) durations(name string, otherwise []postroom.Duration) []pos
 // pairs reads lines of "name: value" or, with another separator, of "name=value".
 func (r *formReader) pairs(name, separator string) map[string]string {
 	m := map[string]string{}
-	for i, line := range lines(r.Raw(name)) {
+	for i, line := range linesOf(r.Raw(name)) {
 		key, value, found := strings.Cut(line, separator)
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		switch {
@@ -95,7 +95,7 @@ func (r *formReader) template(name string) json.RawMessage {
 }
 
 // lines are the lines of a text that are not empty.
-func lines(text string) (all []string) {
+func linesOf(text string) (all []string) {
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
 			all = append(all, line)
@@ -195,7 +195,7 @@ func (r *formReader) payload() *postroom.Payload {
 	case payloadTemplate:
 		p.Template = r.template("payload.template")
 	case payloadFields, payloadBoth:
-		if p.Fields = lines(r.Raw("payload.fields")); len(p.Fields) == 0 {
+		if p.Fields = linesOf(r.Raw("payload.fields")); len(p.Fields) == 0 {
 			r.problems.Add("/payload/fields", "this is required")
 		}
 	}

@@ -68,7 +68,7 @@ func (c *call) showWebhook(f *form, wrong error) error {
 			return err
 		}
 	}
-	d.Cause = causeOf(&d)
+	d.Cause = causeOfWebhook(&d)
 	p := page{Name: "webhooks/one", Title: w.Name, Nav: "webhooks", Crumbs: []crumb{webhookTop()}, Form: f, Data: d}
 	if wrong != nil {
 		return c.invalid(wrong, p, "overlap", "secret")
@@ -76,8 +76,8 @@ func (c *call) showWebhook(f *form, wrong error) error {
 	return c.render(p)
 }
 
-// causeOf explains why the newest attempt failed, where the log shows one that did.
-func causeOf(d *webhookData) string {
+// causeOfWebhook explains why the newest attempt failed, where the log shows one that did.
+func causeOfWebhook(d *webhookData) string {
 	for i := range d.Log {
 		kind := d.Log[i].LastErrorKind
 		if kind == "" {

@@ -75,8 +75,8 @@ func seek(d *json.Decoder, steps []string) (int, error) {
 	return 0, errors.New("nothing is there")
 }
 
-// placeFaults says more of where the faults of a webhook's settings are: in which line of a template, or of which header.
-func placeFaults(err error, f *form, s *postroom.WebhookSettings) error {
+// atPlaces says more of where the faults of a webhook's settings are: in which line of a template, or of which header.
+func atPlaces(err error, f *form, s *postroom.WebhookSettings) error {
 	var known *postroom.Error
 	if !errors.As(err, &known) {
 		return err

@@ -82,12 +82,12 @@ func (c *call) preview(f *form, s postroom.WebhookSettings, wrong error) (previe
 		p.Fields = bodyFields(made.Request.Body)
 	}
 	if wrong != nil && concerns(wrong, "/payload", "/headers", "/auth") {
-		failed := p.explain(placeFaults(wrong, f, &s))
+		failed := p.explain(atPlaces(wrong, f, &s))
 		return p, failed
 	}
 	made, err := c.app.PreviewSettings(c.Context(), c.in.Caller, shown, in)
 	if err != nil {
-		failed := p.explain(placeFaults(err, f, &s))
+		failed := p.explain(atPlaces(err, f, &s))
 		return p, failed
 	}
 	p.Shown, p.Request, p.Event, p.Notes = true, made.Request, made.Event, made.Notes

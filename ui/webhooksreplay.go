@@ -10,19 +10,19 @@ import (
 	"github.com/postroom/postroom/app"
 )
 
-// replayData is what the page of a replay shows before it starts.
-type replayData struct {
+// webhookReplayData is what the page of a replay shows before it starts.
+type webhookReplayData struct {
 	Webhook postroom.Webhook
 	Preview *app.ReplayPreview
 }
 
 // Statuses are what can be replayed.
-func (d replayData) Statuses() []option {
+func (d webhookReplayData) Statuses() []option {
 	return []option{{"failed", "Failed", "given up"}, {"cancelled", "Cancelled", "discarded, or too old"}, {"succeeded", "Succeeded", "once more"}, {"", "All of them", ""}}
 }
 
 // Parts are how many there are of each event type, the most first.
-func (d replayData) Parts() []option {
+func (d webhookReplayData) Parts() []option {
 	var all []option
 	for _, name := range sortedKeys(d.Preview.ByType) {
 		all = append(all, option{name, number(d.Preview.ByType[name]), ""})
@@ -54,18 +54,18 @@ func (r *formReader) moment(name string) time.Time {
 	return time.Time{}
 }
 
-func (c *call) replayForm(f *form) (page, replayData, error) {
+func (c *call) replayForm(f *form) (page, webhookReplayData, error) {
 	w, err := c.findWebhook()
 	if err != nil {
-		return page{}, replayData{}, err
+		return page{}, webhookReplayData{}, err
 	}
 	p := webhookSubpage(&w, "webhooks/replay", "Replay")
 	p.Form = f
-	return p, replayData{Webhook: w}, c.mayTest(&w)
+	return p, webhookReplayData{Webhook: w}, c.mayTest(&w)
 }
 
-// replayPage asks what to replay, and says how much that is.
-func replayPage(c *call) error {
+// webhookReplayPage asks what to replay, and says how much that is.
+func webhookReplayPage(c *call) error {
 	f := newForm()
 	f.values = c.URL.Query()
 	asked := len(f.values) > 0
@@ -90,7 +90,7 @@ func replayPage(c *call) error {
 	return c.render(p)
 }
 
-func startReplay(c *call) error {
+func startWebhookReplay(c *call) error {
 	f, err := c.form()
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func replayProgress(c *call) error {
 	return c.render(p)
 }
 
-func cancelReplay(c *call) error {
+func cancelWebhookReplay(c *call) error {
 	d, err := c.replayOf()
 	if err != nil {
 		return err
