@@ -15,7 +15,7 @@ func TestDashboardPortal(t *testing.T) {
 	link := ""
 	operators := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprintf(w, `<!doctype html><title>The operator's</title><link rel="icon" href="data:,"><p>Our application</p><iframe src=%q title="Webhooks" width="600" height="500"></iframe>`, link)
+		_, _ = fmt.Fprintf(w, `<!doctype html><meta name="viewport" content="width=device-width"><title>The operator's</title><link rel="icon" href="data:,"><p>Our application</p><iframe src=%q title="Webhooks" width="360" height="500"></iframe>`, link)
 	}))
 	t.Cleanup(operators.Close)
 

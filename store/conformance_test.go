@@ -27,6 +27,8 @@ func conformance() map[string]func(*fixture) {
 		"WebhookUIDRace":    testWebhookUIDRace,
 		"WebhookPages":      testWebhookPages,
 		"WebhooksOfDialect": testWebhooksOfDialect,
+		"CustomerWebhooks":  testCustomerWebhooks,
+		"Portal":            testPortal,
 		"WebhookNumberRace": testWebhookNumberRace,
 		"UpdateWebhook":     testUpdateWebhook,
 		"UpdateWebhookRace": testUpdateWebhookRace,

@@ -419,3 +419,61 @@ func testSecrets(f *fixture) {
 		t.Errorf("all sealed secrets are %+v", all)
 	}
 }
+
+func testCustomerWebhooks(f *fixture) {
+	t := f.t
+	workspace, other := f.workspace("one"), f.workspace("other")
+	var acme []postroom.StoredWebhook
+	for _, customer := range []string{"acme", "", "globex", "acme"} {
+		for _, owner := range []postroom.WorkspaceID{workspace, other} {
+			w, secret := f.newWebhook(owner)
+			w.Customer = customer
+			f.must(f.s.CreateWebhook(f.ctx, &w, secret))
+			if owner == workspace && customer == "acme" {
+				acme = append(acme, w)
+			}
+		}
+	}
+	ids := func(customer string, cursor *postroom.Cursor) (all []postroom.WebhookID) {
+		found, err := f.s.CustomerWebhooks(f.ctx, workspace, customer, cursor, 10, noon())
+		f.must(err)
+		for _, w := range found {
+			all = append(all, w.ID)
+		}
+		return all
+	}
+	f.equal("those of acme", ids("acme", nil), []postroom.WebhookID{acme[1].ID, acme[0].ID})
+	f.equal("those before", ids("acme", &postroom.Cursor{ID: acme[1].ID}), []postroom.WebhookID{acme[0].ID})
+	f.equal("those after", ids("acme", &postroom.Cursor{ID: acme[0].ID, Newer: true}), []postroom.WebhookID{acme[1].ID})
+	_, err := f.s.UpdateWebhook(f.ctx, workspace, acme[0].ID, noon(), func(w *postroom.StoredWebhook) error {
+		w.Customer = "globex"
+		return nil
+	})
+	f.must(err)
+	f.must(f.s.DeleteWebhook(f.ctx, workspace, acme[1].ID, noon(), func(postroom.StoredWebhook) error { return nil }))
+	if left := ids("acme", nil); len(left) > 0 {
+		t.Errorf("acme still has %v", left)
+	}
+	if len(ids("globex", nil)) != 2 {
+		t.Error("a webhook that was given to another customer is not among theirs")
+	}
+}
+
+func testPortal(f *fixture) {
+	workspace, other := f.workspace("one"), f.workspace("other")
+	none, err := f.s.Portal(f.ctx, workspace)
+	f.must(err)
+	f.equal("no settings", none, postroom.Portal{})
+	since := postroom.Timestamp{Time: noon()}
+	want := postroom.Portal{Name: "Acme", Accent: "#0b7285", FrameOrigins: []string{"https://app.example.com"}, Events: []string{"*"}, Filter: "a < {customer}", LinksSince: &since}
+	f.must(f.s.SetPortal(f.ctx, workspace, want, noon()))
+	got, err := f.s.Portal(f.ctx, workspace)
+	f.must(err)
+	f.equal("the settings", got, want)
+	got, err = f.s.Portal(f.ctx, other)
+	f.must(err)
+	f.equal("another workspace's", got, postroom.Portal{})
+	_, err = f.s.Portal(f.ctx, postroom.WorkspaceID{1})
+	f.code("an unknown workspace", err, postroom.CodeNotFound)
+	f.code("an unknown workspace", f.s.SetPortal(f.ctx, postroom.WorkspaceID{1}, want, noon()), postroom.CodeNotFound)
+}
