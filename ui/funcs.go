@@ -50,6 +50,10 @@ func when(t any) (template.HTML, error) {
 	switch t := t.(type) {
 	case time.Time:
 		at = t
+	case *time.Time:
+		if t != nil {
+			at = *t
+		}
 	case postroom.Timestamp:
 		at = t.Time
 	case *postroom.Timestamp:
