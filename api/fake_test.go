@@ -383,7 +383,8 @@ func (f *fakeApp) UpdatePortal(ctx context.Context, who app.Caller, edit func(*p
 	if err != nil {
 		return p, err
 	}
-	return p, edit(&p)
+	err = edit(&p)
+	return p, err
 }
 
 func (f *fakeApp) PortalLink(_ context.Context, _ app.Caller, customer string, life time.Duration) (postroom.PortalLink, error) {

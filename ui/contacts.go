@@ -150,7 +150,7 @@ func (c *call) download(name, kind string) {
 // streamed ends an answer that is a file. One that failed on the way is cut; before anything was sent, it is a page.
 func (c *call) streamed(err error) error {
 	if err == nil || c.Context().Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the browser went away
 	}
 	c.d.logCause(c.Context(), c.URL.Path, err)
 	panic(http.ErrAbortHandler)
