@@ -146,7 +146,7 @@ func showReplay(r postroom.Replay) postroom.ReplayResource {
 	shown := showReplayFilter(r.ReplayFilter)
 	shown.ID, shown.State, shown.Reason, shown.Total, shown.AtLeast = &r.ID, r.State, r.Reason, r.Total, r.AtLeast
 	shown.Done, shown.Skipped, shown.Withdrawn = r.Done, r.Skipped, r.Withdrawn
-	if !r.CreatedBy.IsZero() { // a member has no key
+	if !r.CreatedBy.IsZero() { // not by a member
 		shown.CreatedBy = &r.CreatedBy
 	}
 	shown.CreatedAt, shown.UpdatedAt, shown.EndedAt = timestamp(&r.CreatedAt), timestamp(&r.UpdatedAt), timestamp(r.EndedAt)

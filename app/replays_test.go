@@ -220,7 +220,8 @@ func TestReplayFilters(t *testing.T) {
 	if n := r.waiting(webhook); n != 0 {
 		t.Errorf("previews put %d deliveries into the queue", n)
 	}
-	if x := r.start("", postroom.ReplayFilter{Types: []string{"order.*"}}); x.Done != 2 || r.waiting(webhook) != 2 || r.waiting(other) != 0 {
+	x := r.start("", postroom.ReplayFilter{Types: []string{"order.*"}})
+	if x.Done != 2 || r.waiting(webhook) != 2 || r.waiting(other) != 0 {
 		t.Errorf("the replay is %+v", x)
 	}
 
@@ -230,7 +231,7 @@ func TestReplayFilters(t *testing.T) {
 		t.Errorf("a viewer's preview: %v", err)
 	}
 	_, err := r.app.StartReplay(t.Context(), viewer, "", postroom.ReplayFilter{})
-	_, _, cancelling := r.app.CancelReplay(t.Context(), viewer, "rpl_x")
+	_, _, cancelling := r.app.CancelReplay(t.Context(), viewer, x.ID.String())
 	if postroom.CodeOf(err) != postroom.CodeForbidden || postroom.CodeOf(cancelling) != postroom.CodeForbidden {
 		t.Errorf("a viewer's replay: %v, %v", err, cancelling)
 	}

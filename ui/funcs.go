@@ -50,6 +50,10 @@ func when(t any) (template.HTML, error) {
 	switch t := t.(type) {
 	case time.Time:
 		at = t
+	case *time.Time:
+		if t != nil {
+			at = *t
+		}
 	case postroom.Timestamp:
 		at = t.Time
 	case *postroom.Timestamp:
@@ -57,10 +61,6 @@ func when(t any) (template.HTML, error) {
 			return `<span class="muted">never</span>`, nil
 		}
 		at = t.Time
-	case *time.Time:
-		if t != nil {
-			at = *t
-		}
 	default:
 		return "", fmt.Errorf("when: %T is no time", t)
 	}

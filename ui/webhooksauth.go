@@ -9,7 +9,7 @@ import (
 // authTypes are the kinds of authorization, for forms.
 func authTypes() []option {
 	return []option{
-		{string(postroom.AuthNone), "None", "The signature proves where calls come from."},
+		{string(postroom.AuthNone), "None", "The signature alone, where the dialect has one."},
 		{string(postroom.AuthBearer), "Bearer token", "Authorization: Bearer …"},
 		{string(postroom.AuthAPIKey), "API key", "In a header, X-API-Key unless you name another."},
 		{string(postroom.AuthBasic), "Basic", "A user name and a password."},

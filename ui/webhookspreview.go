@@ -82,11 +82,13 @@ func (c *call) preview(f *form, s postroom.WebhookSettings, wrong error) (previe
 		p.Fields = bodyFields(made.Request.Body)
 	}
 	if wrong != nil && concerns(wrong, "/payload", "/headers", "/auth") {
-		return p, p.explain(atPlaces(wrong, f, &s))
+		failed := p.explain(atPlaces(wrong, f, &s))
+		return p, failed
 	}
 	made, err := c.app.PreviewSettings(c.Context(), c.in.Caller, shown, in)
 	if err != nil {
-		return p, p.explain(atPlaces(err, f, &s))
+		failed := p.explain(atPlaces(err, f, &s))
+		return p, failed
 	}
 	p.Shown, p.Request, p.Event, p.Notes = true, made.Request, made.Event, made.Notes
 	return p, nil
