@@ -70,6 +70,7 @@ func TestDashboardPortal(t *testing.T) {
 	p.click("Make a new secret")
 	p.sees("Your new secret")
 	p.click("Done")
+	p.sees("Recent deliveries")
 	p.open(link)
 	p.sees("Orders <b>CRM</b>")
 	p.shoot("portal-list")

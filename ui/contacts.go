@@ -121,6 +121,9 @@ func withOption(all []option, chosen string) []option {
 // exportContacts streams what the filters let through. A file that breaks off is cut, so that it is not taken for the whole.
 func exportContacts(c *call) error {
 	search := contactSearch(c.URL.Query())
+	if _, err := c.app.Contacts(c.Context(), c.in.Caller, search, postroom.PageQuery{Limit: 1}); err != nil {
+		return err // while it can still be a page
+	}
 	if c.URL.Query().Get("format") == app.FormatNDJSON {
 		c.download("contacts.ndjson", "application/x-ndjson")
 		enc := json.NewEncoder(c.w)
@@ -147,7 +150,7 @@ func (c *call) download(name, kind string) {
 	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
 }
 
-// streamed ends an answer that is a file. One that failed on the way is cut; before anything was sent, it is a page.
+// streamed ends an answer that is a file. One that failed on the way is cut.
 func (c *call) streamed(err error) error {
 	if err == nil || c.Context().Err() != nil {
 		return nil //nolint:nilerr // the browser went away

@@ -79,6 +79,8 @@ func TestContactPages(t *testing.T) {
 	if !strings.Contains(b.page, "grace@example.com") || strings.Contains(b.page, "ada@example.com") || !strings.Contains(b.header.Get("Content-Disposition"), "contacts.csv") {
 		t.Errorf("it exports %s", b.page)
 	}
+	b.open("/contacts/export?list=none")
+	b.sees(http.StatusUnprocessableEntity, "there is no list")
 	b.open("/contacts/export?format=ndjson")
 	if strings.Count(b.page, "\n") != 2 || b.header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("it exports %s", b.page)
