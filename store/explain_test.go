@@ -203,7 +203,7 @@ func TestSQLitePlans(t *testing.T) {
 		wholeTable[name] = "the few that something cut off"
 	}
 	// These look at all rows of a workspace on purpose; newest_event and event_oldest end at the first.
-	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "key_delete_all",
+	wholeWorkspace := []string{"purge_attempts", "purge_deliveries", "purge_events", "purge_event_keys", "purge_rollups", "purge_rollups_open", "key_list", "member_list", "member_other_admins", "session_delete_member", "purge_members", "purge_sessions", "purge_links", "key_delete_all",
 		"event_type_list", "event_type_delete_all", "idempotency_delete_all", "webhook_subscriptions",
 		"webhook_stopped", "purge_replays", "replay_waiting", "newest_event", "event_oldest", "field_list", "purge_contacts_page", "purge_tag_counts", "purge_list_counts", "purge_lists", "purge_fields", "purge_imports",
 		"purge_audit", "purge_erasures", "purge_requests", "purge_request_keys", "purge_sources", "close_sources"}

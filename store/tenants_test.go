@@ -27,6 +27,10 @@ func TestTenants(t *testing.T) {
 		f.must(f.s.CreateKey(f.ctx, key, digest("their key")))
 		_, err := f.s.BeginIdempotent(f.ctx, theirs, "k", digest("body"), noon(), at(time.Hour))
 		f.must(err)
+		f.must(f.s.SetPortal(f.ctx, theirs, postroom.Portal{Name: "Theirs"}, noon()))
+		customers, secret := f.newWebhook(theirs)
+		customers.Customer = "acme"
+		f.must(f.s.CreateWebhook(f.ctx, &customers, secret))
 		waiting := f.publication(theirs, noon(), postroom.StateFresh, webhook)
 		waiting.Event.UID, waiting.Keys = uid, []string{"u:same"}
 		waiting.Event.Contact, waiting.Event.Campaign = "ada@example.com", "790"
@@ -122,6 +126,20 @@ func TestTenants(t *testing.T) {
 				return empty(len(all)+int(total), err)
 			}},
 			{"Webhooks", func() error { all, err := f.s.Webhooks(f.ctx, mine, nil, 10, noon()); return empty(len(all), err) }},
+			{"CustomerWebhooks", func() error {
+				all, err := f.s.CustomerWebhooks(f.ctx, mine, "acme", nil, 10, noon())
+				return empty(len(all), err)
+			}},
+			{"Portal", func() error {
+				p, err := f.s.Portal(f.ctx, mine)
+				return empty(len(p.Name), err)
+			}},
+			{"SetPortal", func() error {
+				err := f.s.SetPortal(f.ctx, mine, postroom.Portal{Name: "Mine"}, noon())
+				p, reading := f.s.Portal(f.ctx, theirs)
+				f.equal("the name of their portal", p.Name, "Theirs")
+				return errors.Join(err, reading)
+			}},
 			{"newer Webhooks", func() error {
 				all, err := f.s.Webhooks(f.ctx, mine, &postroom.Cursor{Newer: true, ID: postroom.NewID[postroom.WebhookKind](at(-time.Hour))}, 10, noon())
 				return empty(len(all), err)
@@ -379,6 +397,9 @@ func TestTenants(t *testing.T) {
 			}
 			for _, name := range strings.Fields(call.what) {
 				called[name] = true
+			}
+			if call.what == "SetPortal" {
+				delete(before, "workspaces") // it has mine
 			}
 			if call.what == "DeleteWorkspace" {
 				delete(before, "workspaces")
