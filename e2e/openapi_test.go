@@ -49,12 +49,12 @@ func roles() map[string]string {
 		"list-contacts", "get-contact", "export-contacts", "list-imports", "get-import", "list-contact-consents", "list-contact-events", "list-contact-deliveries",
 		"list-lists", "get-list", "list-members", "list-tags", "list-fields", "get-field", "list-audit",
 		"list-sources", "get-source", "list-source-requests", "get-source-stats", "tail-requests", "list-requests", "get-request", "export-requests",
-		"get-stats", "list-workspace-members", "get-member", "list-workspaces", "get-workspace", "list-keys", "get-key"} {
+		"get-stats", "get-portal", "list-workspace-members", "get-member", "list-workspaces", "get-workspace", "list-keys", "get-key"} {
 		needs[id] = "viewer"
 	}
 	for _, id := range []string{"create-source", "update-source", "delete-source", "renew-source-token", "test-source", "clear-requests", "retry-request", "resend-request", "create-contact", "upsert-contact", "update-contact", "delete-contact", "erase-contact", "tag-contact", "import-contacts", "create-list", "update-list",
 		"delete-list", "add-members", "remove-member", "confirm-member", "rename-tag", "delete-tag", "create-field", "update-field", "delete-field", "replay-event", "create-event-type", "update-event-type", "delete-event-type", "create-webhook", "update-webhook", "delete-webhook",
-		"test-webhook", "preview-webhook", "preview-settings", "pause-webhook", "resume-webhook", "replay-webhook", "create-replay", "cancel-replay", "rotate-webhook-secret", "retry-delivery", "invite-member", "update-member", "delete-member", "link-member", "create-key", "delete-key", "update-workspace"} {
+		"test-webhook", "preview-webhook", "preview-settings", "pause-webhook", "resume-webhook", "replay-webhook", "create-replay", "cancel-replay", "rotate-webhook-secret", "retry-delivery", "invite-member", "update-member", "delete-member", "link-member", "create-key", "delete-key", "update-workspace", "update-portal", "create-portal-link", "end-portal-links"} {
 		needs[id] = "admin"
 	}
 	return needs
@@ -86,6 +86,7 @@ func furnish(x *tenant, eventType string) furniture {
 	f.source = must(x.api.CreateSource(x.t.Context(), map[string]any{"name": "Source " + eventType}))(x.t).ID.String()
 	f.request = must(x.api.TestSource(x.t.Context(), f.source, client.SourceTestInput{Body: []byte(`{"a":1}`), Store: true}))(x.t).Request.ID.String()
 	f.member = must(x.api.InviteMember(x.t.Context(), client.MemberInput{Email: eventType + "@members.example.com", Role: postroom.RoleViewer}))(x.t).ID.String()
+	x.do(http.MethodPatch, "/v1/portal", `{"filter":"event.data.account == {customer}"}`).is(x.t, http.StatusOK)
 	f.list = must(x.api.List(x.t.Context(), "List "+eventType))(x.t).ID.String()
 	return f
 }
@@ -126,6 +127,7 @@ func (f furniture) call(o operation) call {
 		"create-event-type": `{"name":"order.new"}`, "update-event-type": `{"title":"changed"}`, "create-key": `{"name":"n","role":"admin"}`,
 		"invite-member": `{"email":"new@members.example.com","role":"admin"}`, "update-member": `{"role":"admin"}`,
 		"create-workspace": `{"name":"n"}`, "update-workspace": `{"name":"changed"}`,
+		"update-portal": `{"name":"changed"}`, "create-portal-link": `{"customer":"acme"}`,
 		"create-source": `{"name":"n"}`, "update-source": `{"name":"changed"}`, "test-source": `{"body":{"a":1},"store":true}`,
 		"create-contact": `{"email":"another@example.com"}`, "upsert-contact": `{"first_name":"N"}`, "update-contact": `{"first_name":"changed"}`, "tag-contact": `{"add":["changed"]}`,
 		"create-list": `{"name":"New"}`, "update-list": `{"name":"changed"}`, "add-members": `{"contacts":["` + f.contact + `"]}`, "rename-tag": `{"name":"changed"}`,
@@ -191,7 +193,7 @@ func (f furniture) all(t testing.TB) string {
 	t.Helper()
 	var text strings.Builder
 	for _, path := range []string{"/v1/events", "/v1/events/order-1", "/v1/deliveries", "/v1/webhooks", "/v1/webhooks/crm/secrets", "/v1/keys", "/v1/members", "/v1/event-types/" + f.eventType, "/v1/workspaces", "/v1/webhooks/crm/deliveries", "/v1/replays",
-		"/v1/contacts", "/v1/contacts/" + f.contact + "/consents", "/v1/lists", "/v1/tags", "/v1/fields", "/v1/imports", "/v1/sources", "/v1/requests", "/v1/requests/" + f.request} {
+		"/v1/contacts", "/v1/contacts/" + f.contact + "/consents", "/v1/lists", "/v1/tags", "/v1/fields", "/v1/imports", "/v1/sources", "/v1/requests", "/v1/requests/" + f.request, "/v1/portal"} {
 		fmt.Fprintf(&text, "%s: %s\n", path, f.s.do(t, call{method: http.MethodGet, path: path, key: f.tenant.key}).is(t, http.StatusOK).body)
 	}
 	return text.String()
