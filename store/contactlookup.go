@@ -49,8 +49,9 @@ func (l *lookups) find(workspace postroom.WorkspaceID, refs []postroom.ContactRe
 	first := l.running < maxLookups
 	if first {
 		l.running++
+	} else {
+		l.waiting = append(l.waiting, one)
 	}
-	l.waiting = append(l.waiting, one)
 	l.mu.Unlock()
 	if first {
 		runtime.Gosched() // calls come in bursts, as when a commit has answered many: those that are on their way join
@@ -66,15 +67,12 @@ func (l *lookups) find(workspace postroom.WorkspaceID, refs []postroom.ContactRe
 	return one.found, one.err
 }
 
-// take takes those of the waiting who share a query with one.
+// take takes those of the waiting who share a query with one, which does not wait any more: nobody else may take it too.
 func (l *lookups) take(one *contactLookup) []*contactLookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	batch, refs := []*contactLookup{one}, len(one.refs)
 	l.waiting = slices.DeleteFunc(l.waiting, func(o *contactLookup) bool {
-		if o == one {
-			return true
-		}
 		if o.workspace != one.workspace || refs+len(o.refs) > maxRefsPerLookup {
 			return false
 		}
@@ -92,7 +90,9 @@ func (l *lookups) next() {
 		l.running--
 		return
 	}
-	l.waiting[0].ready <- true
+	first := l.waiting[0]
+	l.waiting = slices.Delete(l.waiting, 0, 1)
+	first.ready <- true
 }
 
 // answer runs the query of a batch. When it fails, each gets one of its own, so that what is wrong with one does not keep the others from
