@@ -46,6 +46,35 @@ type DeliveryResource struct {
 	Attempts       []AttemptResource `json:"attempts,omitempty"` // only where one delivery is asked for
 }
 
+// Resource is the delivery as the API shows it, without its attempts.
+func (d *Delivery) Resource() DeliveryResource {
+	r := DeliveryResource{
+		ID:             d.ID,
+		EventID:        d.EventUID,
+		EventType:      d.EventType,
+		WebhookID:      d.WebhookID,
+		Status:         d.Status,
+		AttemptCount:   d.Attempts,
+		NextAttemptAt:  timestampOf(d.NextAt),
+		LastStatusCode: d.LastStatusCode,
+		LastErrorKind:  d.LastErrorKind,
+		LastAttemptAt:  timestampOf(d.LastAt),
+		Test:           d.Test,
+		CreatedAt:      Timestamp{d.CreatedAt()},
+	}
+	if r.EventID == "" {
+		r.EventID = d.EventID.String()
+	}
+	return r
+}
+
+func timestampOf(t *time.Time) *Timestamp {
+	if t == nil {
+		return nil
+	}
+	return &Timestamp{*t}
+}
+
 // AttemptResource is an attempt as the API shows it.
 type AttemptResource struct {
 	Number     int               `json:"number"`

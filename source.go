@@ -237,3 +237,28 @@ type SourceHealth struct {
 	FailingSince Timestamp // when the first of them came
 	Told         bool      // postroom.source.failing was published
 }
+
+// Parts are the parts that an action of this type has beside its type and condition, by their names in JSON.
+func (t ActionType) Parts() []string {
+	switch t {
+	case ActionAddSubscriber:
+		return []string{"lists", "tags", "custom_fields", "status"}
+	case ActionUpdateSubscriber:
+		return []string{"tags", "remove_tags", "custom_fields", "status"}
+	case ActionAddToList:
+		return []string{"lists", "double_opt_in"}
+	case ActionRemoveFromList:
+		return []string{"lists"}
+	case ActionApplyTag, ActionRemoveTag:
+		return []string{"tags"}
+	case ActionChangeStatus:
+		return []string{"status"}
+	case ActionTransform:
+		return []string{"mapping"}
+	case ActionPublishEvent:
+		return []string{"event_type", "data"}
+	case ActionCallAPI:
+		return []string{"call"}
+	}
+	return nil
+}

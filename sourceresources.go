@@ -1,6 +1,9 @@
 package postroom
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"unicode/utf8"
+)
 
 // SourceRequest is a request as the API shows it: Request, with what was done about it.
 type SourceRequest struct {
@@ -28,6 +31,38 @@ type SourceRequest struct {
 	Headers    []Header `json:"headers,omitempty"`
 	Body       *string  `json:"body,omitempty"`
 	BodyBase64 []byte   `json:"body_base64,omitempty"` // in place of body, where it is not UTF-8
+}
+
+// Resource is the request as the API shows it; whole with its headers and its body, as text if that is UTF-8.
+func (r *Request) Resource(whole bool) SourceRequest {
+	out := SourceRequest{ID: r.ID, SourceID: r.SourceID, ReceivedAt: Timestamp{r.At}, Status: r.State.Status(), EventType: r.EventType,
+		Sender: r.Sender, Method: r.Method, Path: r.Target, Records: r.Records, Attempts: r.Attempts, DurationMs: float64(r.Duration.Microseconds()) / 1000, Error: r.Log.Error,
+		Warnings: r.Log.Warnings, Actions: listed(r.Log.Actions), Events: listed(r.Log.Events), Contacts: listed(r.Log.Contacts), ResentFrom: r.ResentFrom}
+	if r.State == RequestWaiting || r.State == RequestRetry {
+		out.NextAttemptAt = timestampOf(&r.DueAt)
+	}
+	if r.Status != 0 {
+		out.Answer = &SourceAnswer{StatusCode: r.Status, Body: r.Answer}
+	}
+	if !whole {
+		return out
+	}
+	out.Headers = listed(r.Headers)
+	if utf8.Valid(r.Body) {
+		text := string(r.Body)
+		out.Body = &text
+	} else {
+		out.BodyBase64 = r.Body
+	}
+	return out
+}
+
+// listed is a list that JSON shows as one even when it is empty.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // SourceAnswer is what the caller of a source was answered.

@@ -66,9 +66,9 @@ func (a *api) exportContacts(ctx context.Context, c *call, in *exportContactsInp
 			return nil, err
 		}
 	}
-	return a.exporting(ctx, in.Format.s, "contacts", app.ContactColumns(fields), func(e *export) error {
+	return a.exporting(ctx, in.Format.s, "contacts", app.ContactColumns(fields), func(e *app.Export) error {
 		return a.App.EachContact(ctx, c.who, in.search(), func(contact postroom.Contact) error {
-			return e.add(showContact(contact), func() []string { return app.ContactCells(contact, fields) })
+			return e.Add(showContact(contact), func() []string { return app.ContactCells(contact, fields) })
 		})
 	}), nil
 }

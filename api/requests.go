@@ -5,12 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 )
 
 // requestStatusParam is a state of requests.
@@ -126,28 +125,7 @@ func (a *api) routeRequests(rt *router) {
 	}, a.resendRequest)
 }
 
-// showRequest is a request as the API shows it; whole with its headers and its body.
-func showRequest(r postroom.Request, whole bool) postroom.SourceRequest {
-	out := postroom.SourceRequest{ID: r.ID, SourceID: r.SourceID, ReceivedAt: postroom.Timestamp{Time: r.At}, Status: r.State.Status(), EventType: r.EventType,
-		Sender: r.Sender, Method: r.Method, Path: r.Target, Records: r.Records, Attempts: r.Attempts, DurationMs: milliseconds(r.Duration), Error: r.Log.Error,
-		Warnings: r.Log.Warnings, Actions: notNil(r.Log.Actions), Events: notNil(r.Log.Events), Contacts: notNil(r.Log.Contacts), ResentFrom: r.ResentFrom}
-	if r.State == postroom.RequestWaiting || r.State == postroom.RequestRetry {
-		out.NextAttemptAt = timestamp(&r.DueAt)
-	}
-	if r.Status != 0 {
-		out.Answer = &postroom.SourceAnswer{StatusCode: r.Status, Body: r.Answer}
-	}
-	if whole {
-		text, raw := showBody(r.Body)
-		out.Headers, out.BodyBase64 = notNil(r.Headers), raw
-		if raw == nil {
-			out.Body = &text
-		}
-	}
-	return out
-}
-
-func showListed(r postroom.Request) postroom.SourceRequest { return showRequest(r, false) }
+func showListed(r postroom.Request) postroom.SourceRequest { return r.Resource(false) }
 
 // requestsFilter resolves what the parameters name.
 func (a *api) requestsFilter(ctx context.Context, c *call, in RequestsParams) (postroom.RequestFilter, error) {
@@ -217,41 +195,12 @@ func (a *api) exportRequests(ctx context.Context, c *call, in *exportRequestsInp
 		return nil, err
 	}
 	whole := in.Format.s != "csv"
-	return a.exporting(ctx, in.Format.s, "requests", csvRequestNames(), func(e *export) error {
+	return a.exporting(ctx, in.Format.s, "requests", app.RequestColumns(), func(e *app.Export) error {
 		return a.App.EachRequest(ctx, c.who, f, whole, func(r postroom.Request) error {
-			shown := showRequest(r, whole)
-			return e.add(shown, func() []string { return csvRequestCells(shown) })
+			shown := r.Resource(whole)
+			return e.Add(shown, func() []string { return app.RequestCells(shown) })
 		})
 	}), nil
-}
-
-func csvRequestNames() []string {
-	return []string{"id", "source_id", "received_at", "status", "event_type", "sender", "method", "path", "records", "attempts", "next_attempt_at", "duration_ms",
-		"answer_status", "actions", "error_kind", "error_message", "warnings", "resent_from"}
-}
-
-func csvRequestCells(r postroom.SourceRequest) []string {
-	var failed postroom.RequestError
-	if r.Error != nil {
-		failed = *r.Error
-	}
-	var actions, warnings []string
-	for _, action := range r.Actions {
-		actions = append(actions, string(action.Type)+": "+string(action.Outcome))
-	}
-	for _, w := range r.Warnings {
-		warnings = append(warnings, w.Message)
-	}
-	answer, from := "", ""
-	if r.Answer != nil {
-		answer = strconv.Itoa(r.Answer.StatusCode)
-	}
-	if r.ResentFrom != nil {
-		from = r.ResentFrom.String()
-	}
-	return []string{r.ID.String(), r.SourceID.String(), r.ReceivedAt.String(), string(r.Status), r.EventType, r.Sender, r.Method, r.Path, strconv.Itoa(r.Records),
-		strconv.Itoa(r.Attempts), csvTime(r.NextAttemptAt), strconv.FormatFloat(r.DurationMs, 'f', -1, 64), answer, strings.Join(actions, "; "),
-		failed.Kind, failed.Message, strings.Join(warnings, "; "), from}
 }
 
 func (a *api) getRequest(ctx context.Context, c *call, in *ID) (*answer[postroom.SourceRequest], error) {
@@ -259,7 +208,7 @@ func (a *api) getRequest(ctx context.Context, c *call, in *ID) (*answer[postroom
 	if err != nil {
 		return nil, err
 	}
-	return &answer[postroom.SourceRequest]{showRequest(r, true)}, nil
+	return &answer[postroom.SourceRequest]{r.Resource(true)}, nil
 }
 
 func (a *api) retryRequest(ctx context.Context, c *call, in *ID) (*answer[postroom.SourceRequest], error) {
@@ -267,7 +216,7 @@ func (a *api) retryRequest(ctx context.Context, c *call, in *ID) (*answer[postro
 	if err != nil {
 		return nil, err
 	}
-	return &answer[postroom.SourceRequest]{showRequest(r, false)}, nil
+	return &answer[postroom.SourceRequest]{r.Resource(false)}, nil
 }
 
 func (a *api) resendRequest(ctx context.Context, c *call, in *ID) (*answer[postroom.SourceRequest], error) {
@@ -275,5 +224,5 @@ func (a *api) resendRequest(ctx context.Context, c *call, in *ID) (*answer[postr
 	if err != nil {
 		return nil, err
 	}
-	return &answer[postroom.SourceRequest]{showRequest(r, true)}, nil
+	return &answer[postroom.SourceRequest]{r.Resource(true)}, nil
 }

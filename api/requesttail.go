@@ -36,6 +36,6 @@ func (a *api) tailRequests(ctx context.Context, c *call, in *tailRequestsInput) 
 	}
 	return &stream{func(hc huma.Context) {
 		_, w := humago.Unwrap(hc)
-		writeTail(ctx, w, a.heartbeat, "requests", requests, func(r postroom.Request) []byte { return message(r.ID.String(), showRequest(r, true)) })
+		writeTail(ctx, w, a.heartbeat, "requests", requests, func(r postroom.Request) []byte { return message(r.ID.String(), r.Resource(true)) })
 	}}, nil
 }

@@ -21,26 +21,7 @@ func showEvent(e postroom.Event) postroom.EventResource {
 }
 
 // showDelivery is a delivery as the API shows it, without its attempts.
-func showDelivery(d postroom.Delivery) postroom.DeliveryResource {
-	r := postroom.DeliveryResource{
-		ID:             d.ID,
-		EventID:        d.EventUID,
-		EventType:      d.EventType,
-		WebhookID:      d.WebhookID,
-		Status:         d.Status,
-		AttemptCount:   d.Attempts,
-		NextAttemptAt:  timestamp(d.NextAt),
-		LastStatusCode: d.LastStatusCode,
-		LastErrorKind:  d.LastErrorKind,
-		LastAttemptAt:  timestamp(d.LastAt),
-		Test:           d.Test,
-		CreatedAt:      postroom.Timestamp{Time: d.CreatedAt()},
-	}
-	if r.EventID == "" {
-		r.EventID = d.EventID.String()
-	}
-	return r
-}
+func showDelivery(d postroom.Delivery) postroom.DeliveryResource { return d.Resource() }
 
 // showAttempt is an attempt as the API shows it.
 func showAttempt(a postroom.Attempt) postroom.AttemptResource {

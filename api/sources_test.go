@@ -207,7 +207,7 @@ func TestExportRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := [][]string{csvRequestNames(), {"req_01kg95vh9ze00r00820c20a1g7", src, "2026-01-31T09:30:00.127Z", "retrying", "contact.created", "203.0.113.7", "POST", "/in/src_x?token=***", "1",
+	want := [][]string{app.RequestColumns(), {"req_01kg95vh9ze00r00820c20a1g7", src, "2026-01-31T09:30:00.127Z", "retrying", "contact.created", "203.0.113.7", "POST", "/in/src_x?token=***", "1",
 		"2", "2026-01-31T09:31:00.127Z", "3.4", "202", "add_subscriber: done", "action", "No.", "'=Odd", ""}}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Error(diff)

@@ -48,7 +48,7 @@ func (a *api) testSource(ctx context.Context, c *call, in *SourceRef) (*answer[p
 	if err != nil {
 		return nil, err
 	}
-	result.Request = showRequest(r, true)
+	result.Request = r.Resource(true)
 	result.Items, result.Warnings = notNil(result.Items), notNil(result.Warnings)
 	for i := range result.Items {
 		item := &result.Items[i]

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postroom/postroom"
+	"github.com/postroom/postroom/app"
 )
 
 func TestExport(t *testing.T) {
@@ -36,7 +37,7 @@ func TestExport(t *testing.T) {
 	at := s.delivery()
 	made := postroom.Timestamp{Time: at.CreatedAt()}.String()
 	want := [][]string{
-		csvNames(),
+		app.DeliveryColumns(),
 		{"dlv_" + id, made, "succeeded", "order-1", "email.opened", "whk_" + id, "1", "200", "", "2026-01-31T09:30:00.127Z", "", "false"},
 		{"dlv_" + id, made, "succeeded", "'=HYPERLINK(1)", "'-1+2", "whk_" + id, "1", "200", "'@x,\"y\"", "", "", "false"},
 	}

@@ -15,31 +15,6 @@ import (
 // maxNamed is how many lists or tags an action names at most.
 const maxNamed = 100
 
-// parts says which parts an action has beside its type and condition, by its names in JSON.
-func parts(t postroom.ActionType) []string {
-	switch t {
-	case postroom.ActionAddSubscriber:
-		return []string{"lists", "tags", "custom_fields", "status"}
-	case postroom.ActionUpdateSubscriber:
-		return []string{"tags", "remove_tags", "custom_fields", "status"}
-	case postroom.ActionAddToList:
-		return []string{"lists", "double_opt_in"}
-	case postroom.ActionRemoveFromList:
-		return []string{"lists"}
-	case postroom.ActionApplyTag, postroom.ActionRemoveTag:
-		return []string{"tags"}
-	case postroom.ActionChangeStatus:
-		return []string{"status"}
-	case postroom.ActionTransform:
-		return []string{"mapping"}
-	case postroom.ActionPublishEvent:
-		return []string{"event_type", "data"}
-	case postroom.ActionCallAPI:
-		return []string{"call"}
-	}
-	return nil
-}
-
 // given are the parts that an action has.
 func given(a *postroom.Action) (names []string) {
 	for _, part := range []struct {
@@ -63,7 +38,7 @@ func checkActions(s *postroom.SourceSettings, fields []postroom.Field, problems 
 			problems.Add(at+"/type", "%s", why)
 			continue
 		}
-		has := parts(a.Type)
+		has := a.Type.Parts()
 		if has == nil {
 			problems.Add(at+"/type", "%s", noAction(a.Type))
 			continue

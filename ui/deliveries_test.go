@@ -228,12 +228,12 @@ func TestOverviewTellsWhatNeedsAttention(t *testing.T) {
 		b.open("/" + span)
 		b.sees(http.StatusOK, "has failed 5 times in a row", "See the failures", "/deliveries?webhook="+x.webhook.String()+"&amp;status=failed", "Newest failures", "/deliveries/"+x.failed.String(), "First steps", "Create a source")
 		b.safe()
-		for _, chart := range []string{"deliveries", "latency"} {
-			b.open("/overview/" + chart + ".json" + span)
-			var l lines
+		for _, name := range []string{"deliveries", "latency"} {
+			b.open("/overview/" + name + ".json" + span)
+			var l chart
 			x.must(json.Unmarshal([]byte(b.page), &l))
 			if len(l.Times) == 0 || len(l.Times) != len(l.Series[0].Values) {
-				t.Errorf("the chart of %s %s is %s", chart, span, b.page)
+				t.Errorf("the chart of %s %s is %s", name, span, b.page)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -45,8 +44,8 @@ func tidyURL(path string, q url.Values, but ...string) string {
 
 // blameFilter shows what is wrong with a filter, at the fields that there are. An error that is none of the person's is given back.
 func (p *page) blameFilter(err error, fields ...string) error {
-	var known *postroom.Error
-	if !errors.As(err, &known) || !refusal(known.Code) {
+	known, is := asRefusal(err)
+	if !is {
 		return err
 	}
 	moved := *known
@@ -54,12 +53,8 @@ func (p *page) blameFilter(err error, fields ...string) error {
 	for _, e := range known.Fields {
 		moved.Fields = append(moved.Fields, postroom.FieldError{Pointer: "/" + strings.TrimLeft(e.Pointer, "/?"), Detail: e.Detail})
 	}
-	for _, name := range fields {
-		p.Form.shown[name] = true
-	}
-	p.Form.blame(&moved)
 	p.Status = statusOf(known.Code)
-	return nil
+	return p.Form.take(&moved, fields)
 }
 
 // Faults are all the things that are wrong with a form, for a place beside it.

@@ -93,19 +93,34 @@ func (f *form) blame(err *postroom.Error) {
 // invalid shows a form again, with what is wrong with it. Only fields that show gives can be blamed; other errors stand above the form.
 // An error that is none of the person's becomes a page.
 func (c *call) invalid(err error, p page, fields ...string) error {
-	var known *postroom.Error
-	if !errors.As(err, &known) || !refusal(known.Code) {
-		return err
+	if failed := p.Form.take(err, fields); failed != nil {
+		return failed
 	}
-	for _, name := range fields {
-		p.Form.shown[name] = true
-	}
-	p.Form.blame(known)
-	p.Status = statusOf(known.Code)
-	if known.Code == postroom.CodeUnauthenticated { // of a sign-in, not of the session
+	code := postroom.CodeOf(err)
+	p.Status = statusOf(code)
+	if code == postroom.CodeUnauthenticated { // of a sign-in, not of the session
 		p.Status = http.StatusUnprocessableEntity
 	}
 	return c.render(p)
+}
+
+// take blames the fields of a form for an error. What is no fault of the person's is returned.
+func (f *form) take(err error, names []string) error {
+	known, is := asRefusal(err)
+	if !is {
+		return err
+	}
+	for _, name := range names {
+		f.shown[name] = true
+	}
+	f.blame(known)
+	return nil
+}
+
+// asRefusal is an error that is about what was sent.
+func asRefusal(err error) (*postroom.Error, bool) {
+	var known *postroom.Error
+	return known, errors.As(err, &known) && refusal(known.Code)
 }
 
 // refusal tells whether a code is about what was sent, so that the form is worth showing again.

@@ -129,38 +129,15 @@ func (d *overviewData) firstSteps(c *call, webhooks bool) error {
 	return nil
 }
 
-// lines is a chart in which values may be missing.
-type lines struct {
-	Times  []int64 `json:"times"`
-	Series []line  `json:"series"`
-}
-
-type line struct {
-	Label  string     `json:"label"`
-	Kind   string     `json:"kind"`
-	Unit   string     `json:"unit,omitempty"`
-	Values []*float64 `json:"values"`
-}
-
-func (l *lines) add(at time.Time, values ...*float64) {
-	l.Times = append(l.Times, at.Unix())
-	for i, v := range values {
-		l.Series[i].Values = append(l.Series[i].Values, v)
-	}
-}
-
 // deliveriesChart draws what became of deliveries over time.
 func deliveriesChart(c *call) error {
 	_, stats, err := c.rangeStats()
 	if err != nil {
 		return err
 	}
-	ch := chart{Times: []int64{}, Series: []series{{Label: "Succeeded", Kind: "ok"}, {Label: "Failed", Kind: "bad"}, {Label: "Tried again", Kind: "wait"}}}
+	ch := newChart(series{Label: "Succeeded", Kind: "ok"}, series{Label: "Failed", Kind: "bad"}, series{Label: "Tried again", Kind: "wait"})
 	for _, p := range stats.Series {
-		ch.Times = append(ch.Times, p.At.Unix())
-		for i, n := range []int64{p.Succeeded, p.Failed, p.Retried} {
-			ch.Series[i].Values = append(ch.Series[i].Values, float64(n))
-		}
+		ch.count(p.At.Time, p.Succeeded, p.Failed, p.Retried)
 	}
 	return c.json(ch)
 }
@@ -171,7 +148,7 @@ func latencyChart(c *call) error {
 	if err != nil {
 		return err
 	}
-	l := lines{Times: []int64{}, Series: []line{{Label: "Half within", Kind: "accent", Unit: "ms"}, {Label: "95 % within", Kind: "wait", Unit: "ms"}}}
+	l := newChart(series{Label: "Half within", Kind: "accent", Unit: "ms"}, series{Label: "95 % within", Kind: "wait", Unit: "ms"})
 	for _, p := range stats.Series {
 		if p.LatencyMs == nil {
 			l.add(p.At.Time, nil, nil)

@@ -115,15 +115,14 @@ func (c *portalCall) failed(err error) error {
 
 // invalid shows a form again with what is wrong with it.
 func (c *portalCall) invalid(err error, p page) error {
-	var known *postroom.Error
-	if !errors.As(err, &known) || !refusal(known.Code) || known.Code == postroom.CodeNotFound {
+	code := postroom.CodeOf(err)
+	if code == postroom.CodeNotFound {
 		return err
 	}
-	for _, name := range []string{"name", "url", "events"} {
-		p.Form.shown[name] = true
+	if failed := p.Form.take(err, []string{"name", "url", "events"}); failed != nil {
+		return failed
 	}
-	p.Form.blame(known)
-	p.Status = statusOf(known.Code)
+	p.Status = statusOf(code)
 	return c.show(p)
 }
 

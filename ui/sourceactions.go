@@ -3,7 +3,6 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,7 +41,7 @@ func (a actionView) Number() int { return a.Index + 1 }
 func (a actionView) Name(part string) string { return at("actions", a.Index) + "." + part }
 
 // Has tells whether the action has a part.
-func (a actionView) Has(part string) bool { return slices.Contains(partsOf(a.Type), part) }
+func (a actionView) Has(part string) bool { return slices.Contains(a.Type.Parts(), part) }
 
 // Field is one of the action's fields.
 func (a actionView) Field(part, label string, more ...string) (field, error) {
@@ -60,31 +59,6 @@ func (a actionView) Auth() string { return a.Form.Get(a.Name("call.auth.type")) 
 // Methods are those that a call may have.
 func (actionView) Methods() []option {
 	return []option{{"", "POST", ""}, {"PUT", "PUT", ""}, {"PATCH", "PATCH", ""}}
-}
-
-// partsOf are the parts that an action of a type has.
-func partsOf(t postroom.ActionType) []string {
-	switch t {
-	case postroom.ActionAddSubscriber:
-		return []string{"lists", "tags", "custom_fields", "status"}
-	case postroom.ActionUpdateSubscriber:
-		return []string{"tags", "remove_tags", "custom_fields", "status"}
-	case postroom.ActionAddToList:
-		return []string{"lists", "double_opt_in"}
-	case postroom.ActionRemoveFromList:
-		return []string{"lists"}
-	case postroom.ActionApplyTag, postroom.ActionRemoveTag:
-		return []string{"tags"}
-	case postroom.ActionChangeStatus:
-		return []string{"status"}
-	case postroom.ActionTransform:
-		return []string{"mapping"}
-	case postroom.ActionPublishEvent:
-		return []string{"event_type", "data"}
-	case postroom.ActionCallAPI:
-		return []string{"call"}
-	}
-	return nil
 }
 
 // lines are the lines of a field that are not empty.
@@ -110,15 +84,6 @@ func (f *form) pairs(name, sign string) map[string]string {
 	return all
 }
 
-// pairLines is what pairs reads.
-func pairLines(all map[string]string, sign string) string {
-	var b strings.Builder
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		b.WriteString(key + sign + " " + all[key] + "\n")
-	}
-	return b.String()
-}
-
 // actions reads the actions of a form. Faults of what was typed are added to the problems.
 func (f *form) actions(problems *postroom.Problems) []postroom.Action {
 	all := []postroom.Action{}
@@ -132,7 +97,7 @@ func (f *form) action(i int, problems *postroom.Problems) postroom.Action {
 	name := at("actions", i)
 	pointer := "/" + strings.ReplaceAll(name, ".", "/")
 	a := postroom.Action{Type: postroom.ActionType(f.Get(name + ".type")), When: f.Get(name + ".when")}
-	for _, part := range partsOf(a.Type) {
+	for _, part := range a.Type.Parts() {
 		switch field := name + "." + part; part {
 		case "lists":
 			a.Lists = f.lines(field)
@@ -252,7 +217,7 @@ func (f *form) setActions(actions []postroom.Action) {
 		for key, value := range a.CustomFields {
 			fields[key] = argText("default", value)
 		}
-		set("custom_fields", pairLines(fields, " ="))
+		set("custom_fields", linesOfPairs(fields, " = "))
 		if a.Data != nil {
 			set("data", pretty(a.Data))
 		}
@@ -267,7 +232,7 @@ func (f *form) setCall(name string, c *postroom.Call) {
 	set := func(part, value string) { f.values.Set(name+"."+part, value) }
 	set("url", c.URL)
 	set("method", c.Method)
-	set("headers", pairLines(c.Headers, ":"))
+	set("headers", linesOfPairs(c.Headers, ": "))
 	if c.Timeout != 0 {
 		set("timeout", c.Timeout.String())
 	}
@@ -400,11 +365,7 @@ func actionsPage(c *call) error {
 }
 
 func changeActions(c *call) error {
-	f, err := c.form()
-	if err != nil {
-		return err
-	}
-	d, err := c.findSource()
+	f, d, err := c.sourceForm()
 	if err != nil {
 		return err
 	}
@@ -467,11 +428,7 @@ func (f *form) groups(prefix string) (all []map[string][]string) {
 }
 
 func previewActions(c *call) error {
-	f, err := c.form()
-	if err != nil {
-		return err
-	}
-	d, err := c.findSource()
+	f, d, err := c.sourceForm()
 	if err != nil {
 		return err
 	}

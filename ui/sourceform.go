@@ -137,11 +137,7 @@ func editSourcePage(c *call) error {
 }
 
 func changeSource(c *call) error {
-	f, err := c.form()
-	if err != nil {
-		return err
-	}
-	d, err := c.findSource()
+	f, d, err := c.sourceForm()
 	if err != nil {
 		return err
 	}

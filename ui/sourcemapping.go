@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 
@@ -155,11 +154,7 @@ func mappingPage(c *call) error {
 }
 
 func changeMapping(c *call) error {
-	f, err := c.form()
-	if err != nil {
-		return err
-	}
-	d, err := c.findSource()
+	f, d, err := c.sourceForm()
 	if err != nil {
 		return err
 	}
@@ -199,11 +194,7 @@ func (c *call) invalidRows(err error, f *form, names []string, view func() (page
 }
 
 func previewMapping(c *call) error {
-	f, err := c.form()
-	if err != nil {
-		return err
-	}
-	d, err := c.findSource()
+	f, d, err := c.sourceForm()
 	if err != nil {
 		return err
 	}
@@ -212,23 +203,4 @@ func previewMapping(c *call) error {
 		return err
 	}
 	return c.fragment("sources/mapping", "preview", t)
-}
-
-// take blames the fields of a form for an error. What is no fault of the person's is returned.
-func (f *form) take(err error, names []string) error {
-	known, is := asRefusal(err)
-	if !is {
-		return err
-	}
-	for _, name := range names {
-		f.shown[name] = true
-	}
-	f.blame(known)
-	return nil
-}
-
-// asRefusal is an error that is about what was sent.
-func asRefusal(err error) (*postroom.Error, bool) {
-	var known *postroom.Error
-	return known, errors.As(err, &known) && refusal(known.Code)
 }

@@ -62,12 +62,9 @@ func sourceChart(c *call) error {
 	if err != nil {
 		return err
 	}
-	ch := chart{Series: []series{{Label: "Processed", Kind: "ok"}, {Label: "Failed", Kind: "bad"}, {Label: "Refused", Kind: "wait"}}}
+	ch := newChart(series{Label: "Processed", Kind: "ok"}, series{Label: "Failed", Kind: "bad"}, series{Label: "Refused", Kind: "wait"})
 	for _, p := range stats.Series {
-		ch.Times = append(ch.Times, p.At.Unix())
-		for i, n := range []int64{p.Processed, p.Failed, p.Refused} {
-			ch.Series[i].Values = append(ch.Series[i].Values, float64(n))
-		}
+		ch.count(p.At.Time, p.Processed, p.Failed, p.Refused)
 	}
 	return c.json(ch)
 }

@@ -144,6 +144,16 @@ func (c *call) findSource() (d sourceData, err error) {
 	return d, nil
 }
 
+// sourceForm reads the form that was sent, and finds the source that it is about.
+func (c *call) sourceForm() (*form, sourceData, error) {
+	f, err := c.form()
+	if err != nil {
+		return nil, sourceData{}, err
+	}
+	d, err := c.findSource()
+	return f, d, err
+}
+
 // sourceView is a page of one source.
 func sourceView(c *call, d sourceData, name, title string, body any) page {
 	tabs := []tab{{Title: "Overview", Path: d.Path("")}, {Title: "Requests", Path: d.Path("/requests")}}

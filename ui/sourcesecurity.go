@@ -173,11 +173,7 @@ func securityPage(c *call) error {
 }
 
 func changeSecurity(c *call) error {
-	f, err := c.form()
-	if err != nil {
-		return err
-	}
-	d, err := c.findSource()
+	f, d, err := c.sourceForm()
 	if err != nil {
 		return err
 	}

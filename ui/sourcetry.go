@@ -3,7 +3,6 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,9 +46,9 @@ const inputBody = 64 << 10
 // tryIt says what comes of a call. What is wrong with what was typed is a part of the answer.
 func (c *call) tryIt(id string, in app.SourceTestInput, place func(pointer string) string) (t tried, err error) {
 	r, result, err := c.app.TestSource(c.Context(), c.in.Caller, id, in)
-	var known *postroom.Error
 	if err != nil {
-		if !errors.As(err, &known) || !refusal(known.Code) {
+		known, is := asRefusal(err)
+		if !is {
 			return t, err
 		}
 		for _, e := range known.Fields {
@@ -217,11 +216,7 @@ func trySourcePage(c *call) error {
 }
 
 func trySource(c *call) error {
-	f, err := c.form()
-	if err != nil {
-		return err
-	}
-	d, err := c.findSource()
+	f, d, err := c.sourceForm()
 	if err != nil {
 		return err
 	}

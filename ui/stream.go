@@ -60,12 +60,32 @@ type chart struct {
 	Series []series `json:"series"`
 }
 
-// series is a line of a chart. Its kind says its colour: ok, bad, wait or accent.
+// series is a line of a chart, in which values may be missing. Its kind says its colour: ok, bad, wait or accent.
 type series struct {
-	Label  string    `json:"label"`
-	Kind   string    `json:"kind"`
-	Unit   string    `json:"unit,omitempty"`
-	Values []float64 `json:"values"`
+	Label  string     `json:"label"`
+	Kind   string     `json:"kind"`
+	Unit   string     `json:"unit,omitempty"`
+	Values []*float64 `json:"values"`
+}
+
+func newChart(all ...series) chart { return chart{Times: []int64{}, Series: all} }
+
+// add adds a time, with a value for each series; nil for one that is missing.
+func (ch *chart) add(at time.Time, values ...*float64) {
+	ch.Times = append(ch.Times, at.Unix())
+	for i, v := range values {
+		ch.Series[i].Values = append(ch.Series[i].Values, v)
+	}
+}
+
+// count adds a time, with a number for each series.
+func (ch *chart) count(at time.Time, numbers ...int64) {
+	values := make([]*float64, len(numbers))
+	for i, n := range numbers {
+		v := float64(n)
+		values[i] = &v
+	}
+	ch.add(at, values...)
 }
 
 // json answers with JSON, such as a chart.

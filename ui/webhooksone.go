@@ -98,12 +98,9 @@ func webhookChart(c *call) error {
 	if err != nil {
 		return err
 	}
-	ch := chart{Series: []series{{Label: "Succeeded", Kind: "ok"}, {Label: "Failed", Kind: "bad"}, {Label: "Retried", Kind: "wait"}}}
+	ch := newChart(series{Label: "Succeeded", Kind: "ok"}, series{Label: "Failed", Kind: "bad"}, series{Label: "Retried", Kind: "wait"})
 	for _, p := range stats.Series {
-		ch.Times = append(ch.Times, p.At.Unix())
-		for i, n := range []int64{p.Succeeded, p.Failed, p.Retried} {
-			ch.Series[i].Values = append(ch.Series[i].Values, float64(n))
-		}
+		ch.count(p.At.Time, p.Succeeded, p.Failed, p.Retried)
 	}
 	return c.json(ch)
 }

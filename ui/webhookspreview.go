@@ -111,8 +111,8 @@ func concerns(err error, pointers ...string) bool {
 
 // explain keeps what a person did wrong; what is none of theirs it gives back.
 func (p *previewed) explain(err error) error {
-	var known *postroom.Error
-	if !errors.As(err, &known) || !refusal(known.Code) {
+	known, is := asRefusal(err)
+	if !is {
 		return err
 	}
 	p.Message, p.Problems = known.Message, known.Fields

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,10 +23,9 @@ func (d webhookReplayData) Statuses() []option {
 // Parts are how many there are of each event type, the most first.
 func (d webhookReplayData) Parts() []option {
 	var all []option
-	for _, name := range sortedKeys(d.Preview.ByType) {
-		all = append(all, option{name, number(d.Preview.ByType[name]), ""})
+	for _, part := range counts(d.Preview.ByType) {
+		all = append(all, option{part.Name, number(part.N), ""})
 	}
-	slices.SortStableFunc(all, func(a, b option) int { return int(d.Preview.ByType[b.Value] - d.Preview.ByType[a.Value]) })
 	return all
 }
 
