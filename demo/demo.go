@@ -94,9 +94,10 @@ The server goes on running. Try, in another terminal:
     postroom sources requests
     postroom contacts list
     postroom events tail
+    postroom members link admin@localhost      # a link that signs in to the dashboard
     postroom events send --type contact.created --data '{"contact":{"email":"you@example.com"}}'
 
-and open %s/docs in a browser. Ctrl-C ends the demo.
+and open %s/docs, the documentation of the API, in a browser. Ctrl-C ends the demo.
 `, gateway.url, key, gateway.url)
 	select {
 	case <-ctx.Done():
