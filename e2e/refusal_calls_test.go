@@ -152,7 +152,7 @@ func badCalls() map[string]refusal {
 		"a change as a JSON patch":   {patch("/v1/webhooks/present", `[]`).with("Content-Type", "application/json-patch+json"), 415, postroom.CodeUnsupportedMedia, "", "merge-patch"},
 		"a path that is not there":   {get("/v1/nothing"), 404, postroom.CodeNotFound, "", ""},
 		"a path with a slash":        {get("/v1/events/"), 404, postroom.CodeNotFound, "", ""},
-		"a file":                     {get("/v1/etc/passwd"), 404, postroom.CodeNotFound, "", ""},
+		"a file":                     {get("/etc/passwd"), 404, postroom.CodeNotFound, "", ""},
 		"an event that is not there": {get("/v1/events/absent"), 404, postroom.CodeNotFound, "", ""},
 		"a zero byte in an id":       {get("/v1/events/%00"), 404, postroom.CodeNotFound, "", ""},
 		"an id that is not UTF-8":    {get("/v1/events/%ff"), 404, postroom.CodeNotFound, "", ""},

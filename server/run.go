@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"runtime/pprof"
 	"sync"
 	"time"
@@ -141,6 +142,18 @@ const (
 	idleTimeout   = 2 * time.Minute
 )
 
+// root serves the paths that are nobody else's: people get the dashboard. A program, which brings a key, is told by the API that there is nothing: it
+// cannot read pages. Basic auth is not a program's: a proxy in front may ask people for it.
+func root(pages, faces http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if kind, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(kind, "Bearer") {
+			faces.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+}
+
 // serve serves until ctx ends or something breaks, and then stops: first the listening, then the calls under way, then
 // the intake, which publishes, and last the engine.
 func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Listener, log *slog.Logger) error {
@@ -151,8 +164,8 @@ func (p *parts) serve(ctx context.Context, cfg config.Config, listener net.Liste
 	if err != nil {
 		return err
 	}
-	mux.Handle("/", pages)
 	faces := api.New(api.Config{App: p.app, Version: p.version, MaxBody: cfg.MaxBody, Log: log, Observe: metrics.observe})
+	mux.Handle("/", root(pages, faces))
 	for _, path := range api.Paths() {
 		mux.Handle(path, faces)
 	}
