@@ -12,8 +12,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"time"
 
